@@ -1,0 +1,271 @@
+"""Option values and every default number of the library, in one place.
+
+Values are frozen and validated where they are made. The environment is read
+only by ``Settings.from_env`` (and by the live-send guard, which is always
+honoured: see ``policy.guards``).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, TypeGuard, cast
+
+from sms_traffic_async.credentials import Credentials, Environment
+from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.node import DEFAULT_NODES, Node, parse_nodes
+
+__all__ = (
+    "DEFAULT_NODES",
+    "Credentials",
+    "HttpOptions",
+    "Node",
+    "OnUnknown",
+    "RetryPolicy",
+    "Settings",
+    "Timeouts",
+    "parse_nodes",
+)
+
+OnUnknown: TypeAlias = Literal["raise", "resend"]
+
+
+def _positive(options: object, *, whole: tuple[str, ...] = (), seconds: tuple[str, ...] = ()) -> None:
+    for name in whole + seconds:
+        value: object = getattr(options, name)
+        kinds = {int} if name in whole else {int, float}
+        # Not infinite: "for ever" is no bound, and everything here is one.
+        if type(value) not in kinds or not 0 < cast("float", value) < math.inf:
+            kind = "a whole number" if name in whole else "a number of seconds"
+            shown = value if isinstance(value, int | float) and abs(value) < 10**15 else type(value).__name__
+            raise ConfigurationError(f"{type(options).__name__}.{name} must be {kind} greater than 0, not {shown}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. ``deadline`` bounds a whole call, waits and repeats included."""
+
+    connect: float = 3.0
+    read: float = 15.0
+    deadline: float = 30.0
+    report_read: float = 330.0
+    """Above the 5 minutes that the platform may hold a report request open."""
+    close_grace: float = 10.0
+    poll_after: float = 15.0
+    """A message that nothing was heard of for so long is asked about."""
+
+    def __post_init__(self) -> None:
+        _positive(self, seconds=("connect", "read", "deadline", "report_read", "close_grace", "poll_after"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how patiently a call is repeated, for every protocol.
+
+    Attributes:
+        max_attempts: requests per call, the first included, pauses the
+            platform asked for not counted.
+        base_delay: seconds; the n-th wait is random between 0 and
+            ``min(max_delay, base_delay * 2**n)``.
+        max_delay: seconds.
+        retry_after_cap: seconds; a longer Retry-After is read as this.
+        window: seconds after the first attempt in which an unanswered v2 send
+            may be repeated under its restrictiveId. The platform keeps it for
+            an hour; 5 minutes are margin.
+        lookup_interval: seconds between two look-ups by trackingData.
+        lookup_window: seconds after the last unanswered attempt until "not
+            found" is believed.
+        budget: tokens per node from which repeats of unsent and refused calls
+            are paid; an answered call gives one back.
+        transient_cost: tokens for a repeat after a failure.
+        throttle_cost: tokens for a repeat after a 429.
+    """
+
+    max_attempts: int = 12
+    base_delay: float = 0.5
+    max_delay: float = 30.0
+    retry_after_cap: float = 900.0
+    window: float = 3300.0
+    lookup_interval: float = 5.0
+    lookup_window: float = 90.0
+    budget: int = 500
+    transient_cost: int = 14
+    throttle_cost: int = 5
+
+    def __post_init__(self) -> None:
+        _positive(
+            self,
+            whole=("max_attempts", "budget", "transient_cost", "throttle_cost"),
+            seconds=("base_delay", "max_delay", "retry_after_cap", "window", "lookup_interval", "lookup_window"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpOptions:
+    """How HTTP is spoken.
+
+    Attributes:
+        client: an ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` of yours; it is
+            used for everything and never closed by us.
+        ssl_context: for https; TLS 1.2 or later is asked of it.
+        proxy: URL of an HTTP proxy for our own client.
+        trust_env: let proxy variables of the environment apply to our own
+            client. Off, because they can lead credentials elsewhere.
+        in_flight: v2 requests under way at once, per session.
+        keep_alive: seconds an idle connection is kept.
+        max_answer_bytes: cap on the decoded bytes of one answer.
+        max_report_bytes: cap on the decoded bytes of a downloaded report;
+            ``None`` for none (a report goes to disk or is read row by row).
+        limits_are_per_node: the token's rate limit is counted per node, so a
+            429 on one leaves the other free.
+    """
+
+    client: Any = None
+    ssl_context: ssl.SSLContext | None = None
+    proxy: str | None = field(default=None, repr=False)
+    trust_env: bool = False
+    in_flight: int = 4
+    keep_alive: float = 20.0
+    max_answer_bytes: int = 2_000_000
+    max_report_bytes: int | None = None
+    limits_are_per_node: bool = False
+
+    # Written out for the same reason as that of Credentials: the proxy's URL may hold a password.
+    def __init__(
+        self,
+        *,
+        client: Any = None,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        in_flight: int = 4,
+        keep_alive: float = 20.0,
+        max_answer_bytes: int = 2_000_000,
+        max_report_bytes: int | None = None,
+        limits_are_per_node: bool = False,
+    ) -> None:
+        store = object.__setattr__
+        store(self, "client", client)
+        store(self, "ssl_context", ssl_context)
+        store(self, "proxy", proxy)
+        store(self, "trust_env", trust_env)
+        store(self, "in_flight", in_flight)
+        store(self, "keep_alive", keep_alive)
+        store(self, "max_answer_bytes", max_answer_bytes)
+        store(self, "max_report_bytes", max_report_bytes)
+        store(self, "limits_are_per_node", limits_are_per_node)
+        del client, proxy
+        self._check()
+
+    def _check(self) -> None:
+        _positive(self, whole=("in_flight", "max_answer_bytes"), seconds=("keep_alive",))
+        if self.max_report_bytes is not None:
+            _positive(self, whole=("max_report_bytes",))
+        if self.client is not None and (self.proxy is not None or self.ssl_context is not None or self.trust_env):
+            raise ConfigurationError(
+                "client comes with its own TLS and proxy: leave ssl_context, proxy and trust_env out"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a session is made of.
+
+    Attributes:
+        originator: the sender used where a message names none; ``None`` leaves
+            it to the account's setting.
+        on_unknown: what is done where nobody can tell whether an SMS went out
+            and the protocol has no key: ``raise`` (at most once) or ``resend``
+            (at least once).
+        max_parts: a longer text is refused before it is sent.
+        phone_region: ``RU`` reads national numbers (``8916…``, ``916…``) as Russian.
+    """
+
+    credentials: Credentials = Credentials()  # noqa: RUF009 - frozen, so one default can be shared
+    nodes: tuple[Node, ...] = tuple(Node.parse(url) for url in DEFAULT_NODES)
+    originator: str | None = None
+    on_unknown: OnUnknown = "raise"
+    max_parts: int = 255
+    phone_region: Literal["RU"] | None = None
+    timeouts: Timeouts = Timeouts()
+    retry: RetryPolicy = RetryPolicy()
+    http: HttpOptions = HttpOptions()
+
+    def __post_init__(self) -> None:
+        _check_nodes(self.nodes)
+        if self.on_unknown not in {"raise", "resend"}:
+            raise ConfigurationError("on_unknown is 'raise' or 'resend'")
+        if self.phone_region not in {None, "RU"}:
+            raise ConfigurationError("phone_region is 'RU' or None")
+        if type(self.max_parts) is not int or not 1 <= self.max_parts <= 255:  # noqa: PLR2004 - one octet of the UDH
+            raise ConfigurationError("max_parts is a whole number from 1 to 255")
+        if self.originator is not None:
+            # Imported here: the alphabet it needs is not wanted by `import sms_traffic_async`.
+            from sms_traffic_async.message_rules import originator_problem
+
+            problem = originator_problem(self.originator)
+            if problem is not None:
+                raise ConfigurationError(f"originator: {problem.rule}")
+        for name, kind in _GROUPS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise ConfigurationError(f"{name} is made by {kind.__name__}(...)")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
+        """Read ``SMS_TRAFFIC_API_KEY``, ``…_LOGIN``, ``…_PASSWORD``, ``…_ORIGINATOR`` and ``…_NODES``.
+
+        The first three are also read from files named by ``…_FILE``.
+
+        Args:
+            environ: instead of ``os.environ``.
+            **changes: fields that override what the environment says.
+
+        Raises:
+            ConfigurationError: a value is malformed, or a ``…_FILE`` cannot be read.
+        """
+        env = Environment(os.environ if environ is None else environ)
+        del environ  # a traceback printed with locals shows this frame
+        login = env.secret("LOGIN")
+        found: dict[str, Any] = {
+            "credentials": Credentials(
+                api_key=env.secret("API_KEY"),
+                login=None if login is None else login.reveal(),
+                password=env.secret("PASSWORD"),
+            )
+        }
+        if env.plain("NODES"):
+            found["nodes"] = parse_nodes(env.plain("NODES").split(","))
+        if env.plain("ORIGINATOR"):
+            found["originator"] = env.plain("ORIGINATOR")
+        return cls(**(found | changes))
+
+    def with_changes(self, **changes: Any) -> Settings:
+        """A copy with some fields replaced, validated again.
+
+        Raises:
+            ConfigurationError: an unknown field, or a bad value.
+        """
+        unknown = changes.keys() - set(self.__slots__)
+        if unknown:
+            raise ConfigurationError(f"no such option: {', '.join(sorted(unknown))}")
+        return replace(self, **changes)
+
+
+def _check_nodes(nodes: object) -> None:
+    names = [node.name for node in nodes if isinstance(node, Node)] if _is_tuple(nodes) else []
+    if not _is_tuple(nodes) or len(names) != len(nodes):
+        raise ConfigurationError("nodes is a tuple of Node: parse_nodes makes one of URLs")
+    if not names:
+        raise ConfigurationError("at least one node is needed")
+    if len(set(names)) != len(names):
+        raise ConfigurationError("two nodes share one host and port")
+
+
+def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
+
+
+_GROUPS = {"credentials": Credentials, "timeouts": Timeouts, "retry": RetryPolicy, "http": HttpOptions}
