@@ -1,0 +1,12 @@
+"""What may be done again, where and when: decisions that every protocol shares.
+
+No room in here does I/O. Time and chance are arguments, or come from an
+injected ``Clock``. ``retry`` decides, ``retry_after`` reads what the platform
+asked for, ``breaker`` and ``nodes`` know which node to ask, ``limits`` knows
+who has to wait, ``loop`` carries the decisions out, ``guards`` refuses before
+anything leaves.
+"""
+
+from __future__ import annotations
+
+__all__ = ()
