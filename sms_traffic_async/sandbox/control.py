@@ -1,0 +1,301 @@
+"""The control API: everything a test or a page does to the sandbox, as JSON under ``/_sandbox/`` of node 1.
+
+Only for this machine: `Guard` refuses other Host and Origin headers, and a body
+that is not ``application/json`` (which a foreign page could post without asking).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.sandbox import control_json as shown
+from sms_traffic_async.sandbox.clock import ClockStopped
+from sms_traffic_async.sandbox.faults import PROFILES
+from sms_traffic_async.sandbox.life import Pace
+from sms_traffic_async.sandbox.outcomes import NumberOutcome
+from sms_traffic_async.sandbox.search import matcher
+from sms_traffic_async.sandbox.waiting import wait_for_message
+
+if TYPE_CHECKING:
+    from sms_traffic_async.sandbox.server import Sandbox
+
+__all__ = ("PREFIX", "control_app")
+
+PREFIX = "/_sandbox/"
+MOST_SHOWN = 1_000
+LONGEST_WAIT = 60.0
+ACCOUNT_FIELDS = frozenset(
+    {
+        "balance",
+        "credit",
+        "price",
+        "originators",
+        "any_originator",
+        "default_originator",
+        "blocked",
+        "http_allowed",
+    }
+)
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+def control_app(sandbox: Sandbox) -> Starlette:
+    """The ASGI application; paths begin with `PREFIX`."""
+    control = _Control(sandbox)
+    routes = [
+        Route(PREFIX + path, endpoint, methods=[method])
+        for method, path, endpoint in (
+            ("GET", "health", control.health),
+            ("POST", "reset", control.reset),
+            ("GET", "messages", control.messages),
+            ("GET", "messages/wait", control.wait),
+            ("GET", "messages/{id}", control.message),
+            ("POST", "inbound", control.inbound),
+            ("GET", "accepted", control.accepted),
+            ("GET", "findings", control.findings),
+            ("DELETE", "findings", control.clear_findings),
+            ("GET", "faults", control.faults),
+            ("POST", "faults", control.add_fault),
+            ("DELETE", "faults", control.clear_faults),
+            ("PUT", "faults/profile", control.profile),
+            ("DELETE", "faults/{name:path}", control.remove_fault),
+            ("GET", "clock", control.clock),
+            ("POST", "clock/advance", control.advance),
+            ("GET", "switches", control.switches),
+            ("PATCH", "switches", control.change_switches),
+            ("GET", "pace", control.pace),
+            ("PATCH", "pace", control.change_pace),
+            ("GET", "outcomes", control.outcomes),
+            ("POST", "outcomes", control.add_outcome),
+            ("DELETE", "outcomes", control.reset_outcomes),
+            ("GET", "accounts", control.accounts),
+            ("PATCH", "accounts/{login}", control.change_account),
+        )
+    ]
+    return Starlette(routes=routes, exception_handlers=_HANDLERS)
+
+
+async def _closing(_request: Request, _error: Exception) -> Response:
+    return _json({"error": "the sandbox is closing"}, 503)
+
+
+async def _bad_request(_request: Request, error: Exception) -> Response:
+    return _json({"error": str(error)}, 400)
+
+
+_HANDLERS = {ConfigurationError: _bad_request, ClockStopped: _closing}
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, _HEADERS, "application/json")
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        value = orjson.loads(await request.body() or b"{}")
+    except orjson.JSONDecodeError:
+        raise ConfigurationError("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise ConfigurationError("the body is not a JSON object")
+    return cast("dict[str, Any]", value)
+
+
+def _number(request: Request, name: str, default: float, most: float) -> float:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= most:
+        raise ConfigurationError(f"{name} is a number from 0 to {most:g}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    sandbox: Sandbox
+
+    async def health(self, _request: Request) -> Response:
+        sandbox = self.sandbox
+        return _json(
+            {
+                "status": "ok",
+                "nodes": sandbox.urls,
+                "now": sandbox.clock.datetime().isoformat(timespec="milliseconds"),
+                "messages": sandbox.platform.store.total,
+                "accepted": sandbox.accepted.total,
+                "findings": sandbox.findings.total,
+                "faults": [rule.name for rule in sandbox.faults],
+            }
+        )
+
+    async def reset(self, _request: Request) -> Response:
+        self.sandbox.reset()
+        return _json({"status": "ok"})
+
+    async def messages(self, request: Request) -> Response:
+        matches = matcher(request.query_params.get("q", ""))
+        limit = int(_number(request, "limit", 50, MOST_SHOWN))
+        offset = int(_number(request, "offset", 0, 1e9))
+        found = [message for message in reversed(self.sandbox.messages) if matches(message)]
+        page = found[offset : offset + limit]
+        return _json({"total": len(found), "messages": [shown.message_json(one, self.sandbox.clock) for one in page]})
+
+    async def message(self, request: Request) -> Response:
+        store = self.sandbox.platform.store
+        message = store.get(request.path_params["id"])
+        if message is None:
+            return _json({"error": "no such message"}, 404)
+        exchange = store.exchange(message.request_id)
+        value = shown.message_json(message, self.sandbox.clock)
+        value["exchange"] = None if exchange is None else shown.exchange_json(exchange)
+        return _json(value)
+
+    async def wait(self, request: Request) -> Response:
+        matches = matcher(request.query_params.get("q", ""))
+        seconds = _number(request, "timeout", 5.0, LONGEST_WAIT)
+        message = await wait_for_message(self.sandbox.platform, matches, seconds)
+        clock = self.sandbox.clock
+        if message is not None:
+            return _json({"message": shown.message_json(message, clock)})
+        newest = self.sandbox.messages[-5:]
+        # Who waited in vain sees what did come.
+        return _json({"message": None, "newest": [shown.message_json(one, clock) for one in newest]})
+
+    async def inbound(self, request: Request) -> Response:
+        body = await _body(request)
+        values = [body.get(name) for name in ("from", "to", "text")]
+        if not all(isinstance(value, str) and value for value in values) or len(body) != len(values):
+            raise ConfigurationError("an inbound message has from, to and text, and nothing else")
+        sender, recipient, text = map(str, values)
+        message = self.sandbox.platform.receive(sender=sender, recipient=recipient, text=text)
+        return _json(shown.message_json(message, self.sandbox.clock), 201)
+
+    async def accepted(self, request: Request) -> Response:
+        label = request.query_params.get("tracking_data")
+        limit = int(_number(request, "limit", MOST_SHOWN, 1e6))
+        entries = [entry for entry in self.sandbox.accepted if label is None or entry.tracking_data == label]
+        newest = entries[-limit:] if limit else []
+        return _json({"total": len(entries), "entries": [shown.accept_json(one, self.sandbox.clock) for one in newest]})
+
+    async def findings(self, _request: Request) -> Response:
+        findings = self.sandbox.findings
+        return _json(
+            {"total": findings.total, "findings": [shown.finding_json(one, self.sandbox.clock) for one in findings]}
+        )
+
+    async def clear_findings(self, _request: Request) -> Response:
+        self.sandbox.findings.clear()
+        return _json({"status": "ok"})
+
+    async def faults(self, _request: Request) -> Response:
+        faults = self.sandbox.faults
+        return _json(
+            {
+                "rules": [shown.rule_json(rule) for rule in faults],
+                "profiles": sorted(PROFILES),
+                "injected": faults.injected,
+                "log": [shown.record_json(one, self.sandbox.clock) for one in list(faults.log)[-MOST_SHOWN:]],
+            }
+        )
+
+    async def add_fault(self, request: Request) -> Response:
+        body = await _body(request)
+        seed = body.pop("seed", 0)
+        rule = self.sandbox.faults.add(shown.rule_from(body), seed=seed)
+        return _json(shown.rule_json(rule), 201)
+
+    async def clear_faults(self, _request: Request) -> Response:
+        self.sandbox.faults.clear()
+        return _json({"status": "ok"})
+
+    async def remove_fault(self, request: Request) -> Response:
+        removed = self.sandbox.faults.remove(str(request.path_params["name"]))
+        return _json({"removed": removed}, 200 if removed else 404)
+
+    async def profile(self, request: Request) -> Response:
+        body = await _body(request)
+        self.sandbox.faults.profile(str(body.get("name", "")), body.get("seed", 0))
+        return _json({"rules": [shown.rule_json(rule) for rule in self.sandbox.faults]})
+
+    async def clock(self, _request: Request) -> Response:
+        return _json({"now": self.sandbox.clock.datetime().isoformat(timespec="milliseconds")})
+
+    async def advance(self, request: Request) -> Response:
+        by = (await _body(request)).get("by")
+        if isinstance(by, bool) or not isinstance(by, (str, int, float)):
+            raise ConfigurationError("by is seconds or such as '2h'")
+        await self.sandbox.advance(by)
+        return await self.clock(request)
+
+    async def switches(self, _request: Request) -> Response:
+        return _json(asdict(self.sandbox.switches))
+
+    async def change_switches(self, request: Request) -> Response:
+        self.sandbox.switches = self.sandbox.switches.changed(await _body(request))
+        return await self.switches(request)
+
+    async def pace(self, _request: Request) -> Response:
+        return _json(asdict(self.sandbox.pace))
+
+    async def change_pace(self, request: Request) -> Response:
+        body = await _body(request)
+        if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in body.values()):
+            raise ConfigurationError("a pace is numbers of seconds")
+        self.sandbox.pace = shown.made(Pace, asdict(self.sandbox.pace) | body)
+        return await self.pace(request)
+
+    async def outcomes(self, _request: Request) -> Response:
+        return _json({"outcomes": [asdict(one) for one in self.sandbox.outcomes]})
+
+    async def add_outcome(self, request: Request) -> Response:
+        self.sandbox.outcomes.add(shown.made(NumberOutcome, await _body(request)))
+        return await self.outcomes(request)
+
+    async def reset_outcomes(self, request: Request) -> Response:
+        self.sandbox.outcomes.reset()
+        return await self.outcomes(request)
+
+    async def accounts(self, _request: Request) -> Response:
+        accounts = self.sandbox.accounts
+        return _json({"accounts": [shown.account_json(one, accounts.tokens_of(one.login)) for one in accounts]})
+
+    async def change_account(self, request: Request) -> Response:
+        body, accounts = await _body(request), self.sandbox.accounts
+        try:
+            account = accounts.get(str(request.path_params["login"]))
+        except KeyError:
+            return _json({"error": "no such account"}, 404)
+        for name, value in body.items():
+            setattr(account, name, _account_value(name, value))
+        return await self.accounts(request)
+
+
+def _account_value(name: str, value: Any) -> Any:
+    if name not in ACCOUNT_FIELDS:
+        raise ConfigurationError(f"an account's {name!r} cannot be changed; {', '.join(sorted(ACCOUNT_FIELDS))} can")
+    if name in {"balance", "credit", "price"}:
+        try:
+            return Decimal(str(value))
+        except InvalidOperation:
+            raise ConfigurationError(f"{name} is a number") from None
+    if name in {"originators", "blocked"}:
+        items = cast("list[Any]", value) if isinstance(value, list) else [None]  # type: ignore[redundant-cast]
+        if not all(isinstance(one, str) for one in items):
+            raise ConfigurationError(f"{name} is a list of strings")
+        return set(items)
+    wanted = str if name == "default_originator" else bool
+    if not isinstance(value, wanted):
+        raise ConfigurationError(f"{name} is a {wanted.__name__}")
+    return value

@@ -1,0 +1,192 @@
+"""``sms-traffic sandbox``: the platform on fixed ports until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.sandbox.accounts import DEFAULT_API_KEY, DEFAULT_LOGIN, DEFAULT_PASSWORD
+from sms_traffic_async.sandbox.server import Sandbox
+from sms_traffic_async.secrets import Secret
+
+__all__ = ("DEFAULT_PORTS", "ServeOptions", "serve")
+
+DEFAULT_PORTS = (8725, 8726)
+DEFAULT_SMTP_PORT = 2525
+ENV_PREFIX = "SMS_TRAFFIC_SANDBOX_"
+_YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What ``sms-traffic sandbox`` can be told; every field is also ``SMS_TRAFFIC_SANDBOX_<NAME>``.
+
+    Attributes:
+        host: the address to listen on.
+        port, port2: HTTP of node 1 and node 2; 0 takes a free one.
+        port_file: a JSON file with the URLs is written here once they listen,
+            and removed at the end.
+        api_key, login, password: of the account that works out of the box.
+        profile: a fault profile.
+        seed: of the faults.
+        proxied: put a byte-level fault proxy in front of every port.
+        smtp_port: of the mail server; 0 takes a free one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORTS[0]
+    port2: int = DEFAULT_PORTS[1]
+    port_file: Path | None = None
+    api_key: Secret = field(default=Secret(DEFAULT_API_KEY))
+    login: str = DEFAULT_LOGIN
+    password: Secret = field(default=Secret(DEFAULT_PASSWORD))
+    profile: str = "healthy"
+    seed: str = "0"
+    proxied: bool = False
+    smtp_port: int = DEFAULT_SMTP_PORT
+
+    def __post_init__(self) -> None:
+        for name in ("api_key", "password"):
+            object.__setattr__(self, name, Secret(getattr(self, name)))
+        if self.port_file is not None:
+            object.__setattr__(self, "port_file", Path(self.port_file))
+        for name in ("port", "port2", "smtp_port"):
+            if not 0 <= getattr(self, name) <= 65_535:
+                raise ConfigurationError(f"{name} is 0 to 65535")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **given: Any) -> ServeOptions:
+        """Options given, else the environment, else the defaults. ``None`` counts as not given.
+
+        Raises:
+            ConfigurationError: a value that cannot be read; the variable is named.
+        """
+        environ = os.environ if environ is None else environ
+        values = {name: value for name, value in given.items() if value is not None}
+        for one in fields(cls):
+            variable = ENV_PREFIX + one.name.upper()
+            text = environ.get(variable)
+            if one.name not in values and text:
+                values[one.name] = _read(variable, text, one.default)
+        return cls(**values)
+
+
+def _read(variable: str, text: str, default: object) -> Any:
+    if isinstance(default, bool):
+        word = text.strip().lower()
+        if word not in _YES | _NO:
+            raise ConfigurationError(f"{variable} is one of 1, 0, true, false, yes, no, on, off")
+        return word in _YES
+    if isinstance(default, int):
+        try:
+            return int(text)
+        except ValueError:
+            raise ConfigurationError(f"{variable} is a whole number") from None
+    return text
+
+
+async def serve(options: ServeOptions, *, write: Callable[[str], object] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, then close everything and return.
+
+    Args:
+        options: what to serve.
+        write: where the lines for the reader go; standard output without it.
+
+    Raises:
+        ConfigurationError: the extra is missing, or a port is taken.
+
+    Cancellation: closes everything as well.
+    """
+    say = write or _say
+    stop = asyncio.Event()
+    sandbox = Sandbox(
+        host=options.host,
+        ports=(options.port, options.port2),
+        api_key=options.api_key.reveal(),
+        login=options.login,
+        password=options.password.reveal(),
+        profile=options.profile,
+        seed=options.seed,
+        proxied=options.proxied,
+        smtp_port=options.smtp_port,
+    )
+    with _signals(stop):
+        async with sandbox:
+            with _port_file(options.port_file, sandbox):
+                for line in _ready_lines(sandbox, options):
+                    say(line)
+                await stop.wait()
+    say("stopped")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _ready_lines(sandbox: Sandbox, options: ServeOptions) -> list[str]:
+    first, second = sandbox.urls
+    published = options.api_key == Secret(DEFAULT_API_KEY)
+    return [
+        f"node 1  {first}",
+        f"node 2  {second}",
+        "smtp    {}:{}".format(*sandbox.smtp_address),
+        # The published default opens nothing but a sandbox; a key of the user's own is not printed.
+        f"SMS_TRAFFIC_API_KEY={DEFAULT_API_KEY if published else '(as given)'}",
+        f"SMS_TRAFFIC_NODES={first},{second}",
+        "ready",
+    ]
+
+
+@contextlib.contextmanager
+def _port_file(path: Path | None, sandbox: Sandbox) -> Generator[None]:
+    if path is None:
+        yield
+        return
+    content = json.dumps({"pid": os.getpid(), "nodes": list(sandbox.urls), "smtp": list(sandbox.smtp_address)})
+    # Whoever waits for the file must not read half of it.
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(content + "\n", encoding="utf-8")
+    draft.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    taken: list[signal.Signals] = []
+    previous: dict[signal.Signals, Any] = {}
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(one, stop.set)
+            taken.append(one)
+        except NotImplementedError:
+            # Windows: the handler runs in the main thread, between two steps of the loop.
+            previous[one] = signal.signal(one, handler)
+        except (RuntimeError, ValueError):
+            # Not the main thread: whoever runs us there stops us by cancellation.
+            break
+    try:
+        yield
+    finally:
+        for one in taken:
+            loop.remove_signal_handler(one)
+        for one, before in previous.items():
+            signal.signal(one, before)
