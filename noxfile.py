@@ -1,0 +1,90 @@
+"""Every check and every long run, by name: ``nox -l`` lists them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = [
+    line.rsplit(" ", maxsplit=1)[-1]
+    for line in PROJECT["classifiers"]
+    if line.startswith("Programming Language :: Python :: 3.")
+]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff, its formatter, and spelling."""
+    session.install("ruff", "codespell")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("codespell", "sms_traffic_async", "tests", "benchmarks", "docs", "README.md")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy and pyright, both strict."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The default suite, on every supported Python that is installed."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Branch coverage of the default suite."""
+    session.install("-e", ".[test]")
+    session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
+    session.run("coverage", "report", "--skip-covered", "--sort=cover")
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """The default suite on the oldest dependencies that pyproject.toml allows."""
+    session.install("uv")
+    session.run("uv", "pip", "install", "--resolution", "lowest-direct", "-e", ".[test]")
+    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """F2: 100,000 messages through HTTP API v2 under faults, in all four U1/U2 variants. Takes minutes."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.faults.run_v2", *(session.posargs or ["--messages", "100000"]))
+
+
+@nox.session
+def state(session: nox.Session) -> None:
+    """Hypothesis state machines, 2,000 examples of 50 steps each. Takes minutes."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "-q", "-m", "state", "--timeout", "0", env={"SMS_TRAFFIC_HYPOTHESIS_PROFILE": "long"})
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Every benchmark script; ``-- --quick`` for the short form."""
+    session.install("-e", ".[dev]")
+    for script in sorted(Path("benchmarks").glob("[a-z]*.py")):
+        session.run("python", str(script), *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel and try it in a bare environment."""
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", "dist")
+    built = max(Path("dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.install("--force-reinstall", f"{built}[sandbox,cli]")
+    session.run("sms-traffic", "demo", "--json")

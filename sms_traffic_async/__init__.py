@@ -1,0 +1,125 @@
+"""Asyncio client for the SMS Traffic gateway.
+
+::
+
+    async with SmsTraffic.from_env() as sms:
+        sent = await sms.send("79161112233", "Ваш код 1234")
+        update = await sms.wait_for(sent, timeout=60)
+
+The public names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sms_traffic_async._version import __version__
+
+if TYPE_CHECKING:
+    from sms_traffic_async.bulk import BulkSend, BulkSummary
+    from sms_traffic_async.errors import (
+        AuthenticationFailed,
+        ConfigurationError,
+        DeadlineExceeded,
+        DuplicateRequest,
+        InsufficientFunds,
+        InvalidMessage,
+        InvalidOriginator,
+        InvalidRecipient,
+        LinkLost,
+        LocalProtocolError,
+        NotSent,
+        Outcome,
+        OutcomeUnknown,
+        PermissionDenied,
+        ProtocolError,
+        RateLimited,
+        Rejected,
+        RemoteProtocolError,
+        ReportGone,
+        RequestError,
+        RequestFailed,
+        RequestRefused,
+        SendError,
+        SmsTrafficError,
+        TemporarilyUnavailable,
+        TlsError,
+    )
+    from sms_traffic_async.messages import Balance, InboundMessage, Message, SendResult, StatusUpdate, Submission
+    from sms_traffic_async.secrets import Secret
+    from sms_traffic_async.session import SmsTraffic
+    from sms_traffic_async.settings import Credentials, HttpOptions, Node, RetryPolicy, Settings, Timeouts
+    from sms_traffic_async.statuses import DeliveryErrorCode, MessageStatus
+
+__all__ = (
+    "AuthenticationFailed",
+    "Balance",
+    "BulkSend",
+    "BulkSummary",
+    "ConfigurationError",
+    "Credentials",
+    "DeadlineExceeded",
+    "DeliveryErrorCode",
+    "DuplicateRequest",
+    "HttpOptions",
+    "InboundMessage",
+    "InsufficientFunds",
+    "InvalidMessage",
+    "InvalidOriginator",
+    "InvalidRecipient",
+    "LinkLost",
+    "LocalProtocolError",
+    "Message",
+    "MessageStatus",
+    "Node",
+    "NotSent",
+    "Outcome",
+    "OutcomeUnknown",
+    "PermissionDenied",
+    "ProtocolError",
+    "RateLimited",
+    "Rejected",
+    "RemoteProtocolError",
+    "ReportGone",
+    "RequestError",
+    "RequestFailed",
+    "RequestRefused",
+    "RetryPolicy",
+    "Secret",
+    "SendError",
+    "SendResult",
+    "Settings",
+    "SmsTraffic",
+    "SmsTrafficError",
+    "StatusUpdate",
+    "Submission",
+    "TemporarilyUnavailable",
+    "Timeouts",
+    "TlsError",
+    "__version__",
+)
+
+# Where each public name lives. A test holds this table, the imports above and __all__ together.
+_HOMES = {
+    "bulk": ("BulkSend", "BulkSummary"),
+    "messages": ("Balance", "InboundMessage", "Message", "SendResult", "StatusUpdate", "Submission"),
+    "secrets": ("Secret",),
+    "session": ("SmsTraffic",),
+    "settings": ("Credentials", "HttpOptions", "Node", "RetryPolicy", "Settings", "Timeouts"),
+    "statuses": ("DeliveryErrorCode", "MessageStatus"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOME_OF.get(name, 'errors')}")
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

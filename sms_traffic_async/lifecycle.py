@@ -1,0 +1,181 @@
+"""The life of a session: free, then bound to one loop and process, then closed.
+
+1. Nothing is bound until the first call that awaits; then loop and process are
+   remembered, and another loop or a forked child gets a sentence for an error.
+2. Every background task is named, started in an empty context, owned here and
+   awaited at close.
+3. Close stops the intake, waits for the calls under way, and after the grace
+   time interrupts what is left; each such call ends with an honest outcome.
+4. Close is bounded; closed is for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import enum
+import os
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+from sms_traffic_async.errors import ConfigurationError
+
+__all__ = ("CallScope", "Interrupted", "Life", "SessionClosed", "State")
+
+
+class State(enum.Enum):
+    """Where a session is in its life."""
+
+    FREE = "free"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class Interrupted(Exception):
+    """Close interrupted this call; turned into an outcome by whoever made the call."""
+
+
+class SessionClosed(Exception):
+    """A call came after close began; turned into an outcome by whoever made the call."""
+
+
+class CallScope:
+    """One public call under way. Close can interrupt it, once, after the grace time."""
+
+    __slots__ = ("_cancelling", "_interrupted", "_life", "_task")
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelling = 0
+        self._interrupted = False
+
+    def __enter__(self) -> Self:
+        self._life.bind()
+        if self._life.state is not State.OPEN:
+            raise SessionClosed
+        task = asyncio.current_task()
+        if task is None:
+            raise ConfigurationError("a session is used from inside an asyncio task")
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._life.calls.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._life.forget(self)
+        if not self._interrupted or self._task is None:
+            return
+        # As asyncio.timeout does: our own cancel() is taken back, a foreign one is left to go on.
+        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise Interrupted from None
+
+    def interrupt(self) -> None:
+        """Cancel the call; it surfaces as ``Interrupted`` and not as a cancellation."""
+        if not self._interrupted and self._task is not None:
+            self._interrupted = True
+            self._task.cancel()
+
+
+class Life:
+    """Binding, ownership of tasks, and the orderly end."""
+
+    def __init__(self) -> None:
+        self.state = State.FREE
+        self.calls: set[CallScope] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid: int | None = None
+        self._idle: asyncio.Event | None = None
+        self._ended: asyncio.Event | None = None
+
+    def bind(self) -> None:
+        """Bind to the running loop and this process, or check that they are the bound ones.
+
+        Raises:
+            ConfigurationError: another loop, or a forked child.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is loop and self._pid == os.getpid():
+            return
+        if self._loop is None:
+            self._loop, self._pid = loop, os.getpid()
+            self._idle, self._ended = asyncio.Event(), asyncio.Event()
+            if self.state is State.FREE:
+                self.state = State.OPEN
+            return
+        if self._pid != os.getpid():
+            raise ConfigurationError("this session was opened before a fork: make one in each process")
+        raise ConfigurationError("this session belongs to another event loop: make one per asyncio.run()")
+
+    def call(self) -> CallScope:
+        """A scope around one public call; see ``CallScope``."""
+        return CallScope(self)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Start a background task in an empty context; it is cancelled and awaited at close."""
+        task = asyncio.create_task(work, name=f"sms-traffic {name}", context=contextvars.Context())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def forget(self, call: CallScope) -> None:
+        """A call ended."""
+        self.calls.discard(call)
+        if not self.calls and self.state is State.CLOSING and self._idle is not None:
+            self._idle.set()
+
+    async def close(self, grace: float) -> bool:
+        """Stop the intake, let calls finish for ``grace`` seconds, interrupt the rest, end the tasks.
+
+        Returns:
+            Whether this call did it; a second concurrent close waits for the
+            first and returns False.
+
+        Cancellation:
+            Skips the rest of the grace time: calls are interrupted and tasks
+            cancelled at once, then the cancellation goes on.
+        """
+        if self.state is State.FREE:
+            self.state = State.CLOSED
+            return True
+        if self.state is State.CLOSED:
+            return False
+        self.bind()
+        if self.state is not State.OPEN:
+            assert self._ended is not None  # noqa: S101 - bound above
+            await self._ended.wait()
+            return False
+        self.state = State.CLOSING
+        try:
+            await self._drain(grace)
+        finally:
+            for call in tuple(self.calls):
+                call.interrupt()
+            for task in tuple(self.tasks):
+                task.cancel()
+        await self._drain(grace)
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=grace or 1.0)
+        return True
+
+    def closed(self) -> None:
+        """Everything owned is released; nobody waits any longer."""
+        self.state = State.CLOSED
+        if self._ended is not None:
+            self._ended.set()
+
+    async def _drain(self, seconds: float) -> None:
+        assert self._idle is not None  # noqa: S101 - bound before
+        if not self.calls:
+            return
+        self._idle.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,346 @@
+"""``SmsTraffic``: owns every open thing and task, opens protocols on first use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import fields
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from sms_traffic_async.bulk import BulkSend, Messages
+from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
+from sms_traffic_async.connections import Connections
+from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded, InvalidMessage, OutcomeUnknown, RequestFailed
+from sms_traffic_async.lifecycle import Interrupted, SessionClosed, State
+from sms_traffic_async.messages import Balance, Message, StatusUpdate, Submission, Via
+from sms_traffic_async.secrets import Secret
+from sms_traffic_async.settings import (
+    Credentials,
+    HttpOptions,
+    OnUnknown,
+    RetryPolicy,
+    Settings,
+    Timeouts,
+    parse_nodes,
+)
+from sms_traffic_async.telemetry import Hook, Stats, Telemetry
+
+if TYPE_CHECKING:
+    from sms_traffic_async.protocols.http_v2 import HttpV2
+
+__all__ = ("SmsTraffic",)
+
+MESSAGE_OPTIONS = frozenset(field.name for field in fields(Message)) - {"to", "text"}
+
+
+class SmsTraffic:
+    """A session with the gateway.
+
+    Made anywhere, even at import time; bound to the event loop and process of
+    its first awaited call. Use it as ``async with``, or call ``aclose()``.
+
+    Args:
+        api_key: the v2 token, ``public/secret``.
+        login: login of the older protocols; ``main:sub`` for a department.
+        password: its password.
+        nodes: base URLs, the preferred one first.
+        originator: the sender used where a message names none.
+        on_unknown: for protocols without a key: ``raise`` or ``resend``.
+        max_parts: a longer text is refused before it is sent.
+        phone_region: ``RU`` reads national numbers as Russian.
+        timeouts: seconds for every phase.
+        retry: how often and how patiently calls are repeated.
+        http: connections, TLS, proxy, your own client.
+        hooks: called with frozen events, for metrics.
+        clock: time and chance, for tests.
+
+    Raises:
+        ConfigurationError: an option is bad.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | Secret | None = None,
+        login: str | None = None,
+        password: str | Secret | None = None,
+        nodes: Sequence[str] | None = None,
+        originator: str | None = None,
+        on_unknown: OnUnknown = "raise",
+        max_parts: int = 255,
+        phone_region: Literal["RU"] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        http: HttpOptions | None = None,
+        hooks: Sequence[Hook] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        credentials = _credentials(api_key, login, password)
+        del api_key, password  # a traceback printed with locals shows this frame
+        if isinstance(credentials, ConfigurationError):
+            raise credentials
+        options: dict[str, Any] = {} if nodes is None else {"nodes": parse_nodes(nodes)}
+        settings = Settings(
+            credentials=credentials,
+            originator=originator,
+            on_unknown=on_unknown,
+            max_parts=max_parts,
+            phone_region=phone_region,
+            timeouts=timeouts or Timeouts(),
+            retry=retry or RetryPolicy(),
+            http=http or HttpOptions(),
+            **options,
+        )
+        self._adopt(settings, _connect(settings, hooks, clock), owner=True)
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, *, hooks: Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK
+    ) -> SmsTraffic:
+        """A session from one value."""
+        session = cls.__new__(cls)
+        session._adopt(settings, _connect(settings, hooks, clock), owner=True)  # noqa: SLF001 - our own instance
+        return session
+
+    @classmethod
+    def from_env(cls, *, hooks: Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK, **changes: Any) -> SmsTraffic:
+        """A session from ``SMS_TRAFFIC_…`` variables; ``changes`` are fields of ``Settings`` that override them."""
+        return cls.from_settings(Settings.from_env(**changes), hooks=hooks, clock=clock)
+
+    def _adopt(self, settings: Settings, shared: Connections, *, owner: bool) -> None:
+        self._settings = settings
+        self._shared = shared
+        self._owner = owner
+        self._entered = False
+        self._v2: HttpV2 | None = None
+
+    def with_options(self, **changes: Any) -> SmsTraffic:
+        """Another view of this session with some options changed; it shares the connections.
+
+        Options that shape the connections themselves (``nodes``, ``credentials``,
+        ``http``) cannot be changed: make another session. A view is not closed
+        by itself; closing the session closes its views.
+
+        Raises:
+            ConfigurationError: no such option, a bad value, or one of those three.
+        """
+        fixed = changes.keys() & {"nodes", "credentials", "http"}
+        if fixed:
+            raise ConfigurationError(f"{', '.join(sorted(fixed))}: make another session for that")
+        view = SmsTraffic.__new__(SmsTraffic)
+        view._adopt(self._settings.with_changes(**changes), self._shared, owner=False)  # noqa: SLF001 - same class
+        return view
+
+    @property
+    def settings(self) -> Settings:
+        """The options of this view."""
+        return self._settings
+
+    @property
+    def stats(self) -> Stats:
+        """Counters of the session, shared by its views."""
+        return self._shared.telemetry.stats
+
+    @property
+    def v2(self) -> HttpV2:
+        """HTTP API v2.
+
+        Raises:
+            ConfigurationError: the session has no API key.
+        """
+        if self._v2 is None:
+            self._v2 = self._shared.http_v2(self._settings)
+        return self._v2
+
+    async def __aenter__(self) -> Self:
+        if not self._owner:
+            raise ConfigurationError("enter the session itself, not a view made by with_options")
+        if self._entered:
+            raise ConfigurationError("a session is entered once")
+        if self._shared.life.state is State.CLOSED:
+            raise ConfigurationError("this session is closed: make another")
+        self._entered = True
+        self._shared.life.bind()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self, grace: float | None = None) -> None:
+        """End the session: no new calls, up to ``grace`` seconds for those under way, then interrupt them.
+
+        An interrupted send ends as ``NotSent(reason="closed")`` or
+        ``OutcomeUnknown``. A second call waits for the first.
+
+        Cancellation: skips what is left of the grace time; everything is closed all the same.
+        """
+        if not self._owner:
+            raise ConfigurationError("close the session itself, not a view made by with_options")
+        await self._shared.aclose(self._settings.timeouts.close_grace if grace is None else grace)
+
+    async def send(
+        self,
+        to: str | int | Message,
+        text: str | None = None,
+        *,
+        via: Via | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call, repeats included
+        **options: Any,
+    ) -> Submission:
+        """Send one message.
+
+        Args:
+            to: the number, or a ready ``Message``.
+            text: its text, when ``to`` is a number.
+            via: the protocol to use; ``None`` picks one by the credentials.
+            timeout: seconds for the whole call.
+            **options: further fields of ``Message`` (``originator=``, ``key=``,
+                ``start_at=`` …).
+
+        Returns:
+            What the platform took, with its ids.
+
+        Raises:
+            InvalidMessage: refused before any I/O; names field and rule.
+            NotSent: provably nothing left.
+            Rejected: the platform said no.
+            OutcomeUnknown: an SMS may have gone out; see ``resolve``.
+            ConfigurationError: bad use of the session.
+
+        Cancellation: before the request is written nothing was sent; after
+        that the outcome is unknown to the caller, and a repeat is harmless only
+        with the same ``key=``.
+        """
+        options.setdefault("region", self._settings.phone_region)
+        message = _message(to, text, options)
+        del to, text, options  # a traceback printed with locals shows this frame
+        if not isinstance(message, Message):
+            raise message
+        return await self._carrier(via).submit(message, timeout=timeout)
+
+    def send_many(self, messages: Messages, *, concurrency: int | None = None, via: Via | None = None) -> BulkSend:
+        """Send any iterable or async iterable of messages, in constant memory.
+
+        ::
+
+            async with sms.send_many(messages) as results:
+                async for result in results: ...
+            print(results.summary)
+
+        Args:
+            messages: read as needed, once.
+            concurrency: messages under way at once; by default twice the
+                requests in flight.
+            via: the protocol to use.
+        """
+        carrier = self._carrier(via)
+
+        return BulkSend(
+            messages,
+            carrier.submit,
+            spawn=self._shared.life.spawn,
+            concurrency=2 * self._settings.http.in_flight if concurrency is None else concurrency,
+        )
+
+    async def balance(self) -> Balance:
+        """The account's balance.
+
+        Raises:
+            RequestError: no node answered, or the platform refused.
+        """
+        return await self._carrier(None).balance()
+
+    async def resolve(
+        self,
+        error: OutcomeUnknown,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - bounds the look-ups
+    ) -> Submission:
+        """Look up what became of a message whose send ended in ``OutcomeUnknown``.
+
+        Returns:
+            The submission, with ``evidence="lookup"``, if the platform knows it.
+
+        Raises:
+            OutcomeUnknown: it does not (yet), or cannot tell; the text says which.
+        """
+        return await self._carrier("v2").resolve(error, timeout=timeout)
+
+    async def wait_for(
+        self,
+        message: Submission | str,
+        *,
+        timeout: float = 60.0,  # noqa: ASYNC109 - the whole wait
+    ) -> StatusUpdate:
+        """Wait for a message's final status.
+
+        Args:
+            message: what ``send`` returned, or a message id.
+            timeout: seconds.
+
+        Raises:
+            DeadlineExceeded: no final status in time; ``last`` on it is the latest known one, or None.
+            ConfigurationError: the message has no id to ask by.
+
+        Cancellation: harmless.
+        """
+        message_id = message if isinstance(message, str) else message.message_id
+        if not message_id:
+            raise ConfigurationError("this submission has no message id: the platform gives none for it")
+        poller = self._shared.poller(self.v2)
+        last: StatusUpdate | None = None
+        try:
+            with self._shared.life.call(), poller.watch(message_id) as watch:
+                try:
+                    async with asyncio.timeout(timeout):
+                        return await watch.final()
+                except TimeoutError:
+                    last = watch.last
+        except (Interrupted, SessionClosed):
+            raise RequestFailed("the session was closed", operation="wait_for") from None
+        raise DeadlineExceeded(f"no final status within {timeout:g} s", last=last)
+
+    def _carrier(self, via: Via | None) -> HttpV2:
+        if via not in {None, "v2"}:
+            raise ConfigurationError(f"via={via!r}: this version carries messages by v2")
+        return self.v2
+
+
+def _connect(settings: Settings, hooks: Sequence[Hook], clock: Clock) -> Connections:
+    return Connections(settings, clock=clock, telemetry=Telemetry(hooks=tuple(hooks)))
+
+
+# The two below give their error instead of raising it: their frames hold what must not be shown.
+
+
+def _credentials(
+    api_key: str | Secret | None, login: str | None, password: str | Secret | None
+) -> Credentials | ConfigurationError:
+    try:
+        return Credentials(
+            api_key=None if api_key is None else Secret(api_key),
+            login=login,
+            password=None if password is None else Secret(password),
+        )
+    except ConfigurationError as error:
+        return error.with_traceback(None)
+
+
+def _message(
+    to: str | int | Message, text: str | None, options: dict[str, Any]
+) -> Message | InvalidMessage | ConfigurationError:
+    if isinstance(to, Message):
+        if text is not None or options.keys() - {"region"}:
+            return ConfigurationError("a ready Message brings its text and options itself")
+        return to
+    unknown = options.keys() - MESSAGE_OPTIONS
+    if unknown:
+        return ConfigurationError(f"a message has no {', '.join(sorted(unknown))}")
+    try:
+        # An absent text is refused by Message itself, with the field named.
+        return Message(to=to, text=text or "", **options)
+    except InvalidMessage as error:
+        return error.with_traceback(None)
