@@ -49,7 +49,16 @@ if TYPE_CHECKING:
     from sms_traffic_async.messages import Balance, InboundMessage, Message, SendResult, StatusUpdate, Submission
     from sms_traffic_async.secrets import Secret
     from sms_traffic_async.session import SmsTraffic
-    from sms_traffic_async.settings import Credentials, HttpOptions, Node, RetryPolicy, Settings, Timeouts
+    from sms_traffic_async.settings import (
+        Credentials,
+        HttpOptions,
+        Node,
+        RetryPolicy,
+        Settings,
+        SmtpOptions,
+        SoapOptions,
+        Timeouts,
+    )
     from sms_traffic_async.statuses import DeliveryErrorCode, MessageStatus
 
 __all__ = (
@@ -92,6 +101,8 @@ __all__ = (
     "Settings",
     "SmsTraffic",
     "SmsTrafficError",
+    "SmtpOptions",
+    "SoapOptions",
     "StatusUpdate",
     "Submission",
     "TemporarilyUnavailable",
@@ -106,7 +117,16 @@ _HOMES = {
     "messages": ("Balance", "InboundMessage", "Message", "SendResult", "StatusUpdate", "Submission"),
     "secrets": ("Secret",),
     "session": ("SmsTraffic",),
-    "settings": ("Credentials", "HttpOptions", "Node", "RetryPolicy", "Settings", "Timeouts"),
+    "settings": (
+        "Credentials",
+        "HttpOptions",
+        "Node",
+        "RetryPolicy",
+        "Settings",
+        "SmtpOptions",
+        "SoapOptions",
+        "Timeouts",
+    ),
     "statuses": ("DeliveryErrorCode", "MessageStatus"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from sms_traffic_async.arguments import read_credentials, read_message
 from sms_traffic_async.bulk import BulkSend, Messages
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.connections import Connections
-from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded, InvalidMessage, OutcomeUnknown, RequestFailed
+from sms_traffic_async.delivery.following import follow
+from sms_traffic_async.errors import ConfigurationError, OutcomeUnknown, RequestFailed
 from sms_traffic_async.lifecycle import Interrupted, SessionClosed, State
 from sms_traffic_async.messages import Balance, Message, StatusUpdate, Submission, Via
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.settings import (
-    Credentials,
     HttpOptions,
     OnUnknown,
     RetryPolicy,
     Settings,
+    SmtpOptions,
+    SoapOptions,
     Timeouts,
     parse_nodes,
 )
 from sms_traffic_async.telemetry import Hook, Stats, Telemetry
 
 if TYPE_CHECKING:
+    from sms_traffic_async.protocols.http_v1 import HttpV1
     from sms_traffic_async.protocols.http_v2 import HttpV2
+    from sms_traffic_async.protocols.smtp import Smtp
+    from sms_traffic_async.protocols.soap import Soap
 
 __all__ = ("SmsTraffic",)
-
-MESSAGE_OPTIONS = frozenset(field.name for field in fields(Message)) - {"to", "text"}
 
 
 class SmsTraffic:
@@ -52,6 +54,8 @@ class SmsTraffic:
         timeouts: seconds for every phase.
         retry: how often and how patiently calls are repeated.
         http: connections, TLS, proxy, your own client.
+        soap: where and how SOAP is spoken.
+        smtp: how letters leave; needed for e-mail only.
         hooks: called with frozen events, for metrics.
         clock: time and chance, for tests.
 
@@ -73,10 +77,12 @@ class SmsTraffic:
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         http: HttpOptions | None = None,
+        soap: SoapOptions | None = None,
+        smtp: SmtpOptions | None = None,
         hooks: Sequence[Hook] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        credentials = _credentials(api_key, login, password)
+        credentials = read_credentials(api_key, login, password)
         del api_key, password  # a traceback printed with locals shows this frame
         if isinstance(credentials, ConfigurationError):
             raise credentials
@@ -90,6 +96,8 @@ class SmsTraffic:
             timeouts=timeouts or Timeouts(),
             retry=retry or RetryPolicy(),
             http=http or HttpOptions(),
+            soap=soap or SoapOptions(),
+            smtp=smtp,
             **options,
         )
         self._adopt(settings, _connect(settings, hooks, clock), owner=True)
@@ -114,18 +122,21 @@ class SmsTraffic:
         self._owner = owner
         self._entered = False
         self._v2: HttpV2 | None = None
+        self._v1: HttpV1 | None = None
+        self._soap: Soap | None = None
+        self._smtp: Smtp | None = None
 
     def with_options(self, **changes: Any) -> SmsTraffic:
         """Another view of this session with some options changed; it shares the connections.
 
         Options that shape the connections themselves (``nodes``, ``credentials``,
-        ``http``) cannot be changed: make another session. A view is not closed
+        ``http``, ``soap``, ``smtp``) cannot be changed: make another session. A view is not closed
         by itself; closing the session closes its views.
 
         Raises:
-            ConfigurationError: no such option, a bad value, or one of those three.
+            ConfigurationError: no such option, a bad value, or one of those.
         """
-        fixed = changes.keys() & {"nodes", "credentials", "http"}
+        fixed = changes.keys() & {"nodes", "credentials", "http", "soap", "smtp"}
         if fixed:
             raise ConfigurationError(f"{', '.join(sorted(fixed))}: make another session for that")
         view = SmsTraffic.__new__(SmsTraffic)
@@ -152,6 +163,39 @@ class SmsTraffic:
         if self._v2 is None:
             self._v2 = self._shared.http_v2(self._settings)
         return self._v2
+
+    @property
+    def v1(self) -> HttpV1:
+        """HTTP API v1 and mailing lists.
+
+        Raises:
+            ConfigurationError: the session has no login.
+        """
+        if self._v1 is None:
+            self._v1 = self._shared.http_v1(self._settings)
+        return self._v1
+
+    @property
+    def soap(self) -> Soap:
+        """SOAP, on servers of its own (``soap=SoapOptions(...)``).
+
+        Raises:
+            ConfigurationError: the session has no login.
+        """
+        if self._soap is None:
+            self._soap = self._shared.soap(self._settings)
+        return self._soap
+
+    @property
+    def smtp(self) -> Smtp:
+        """E-mail through your relay (``smtp=SmtpOptions(...)``).
+
+        Raises:
+            ConfigurationError: no options for it, or no login.
+        """
+        if self._smtp is None:
+            self._smtp = self._shared.smtp(self._settings)
+        return self._smtp
 
     async def __aenter__(self) -> Self:
         if not self._owner:
@@ -215,7 +259,7 @@ class SmsTraffic:
         with the same ``key=``.
         """
         options.setdefault("region", self._settings.phone_region)
-        message = _message(to, text, options)
+        message = read_message(to, text, options)
         del to, text, options  # a traceback printed with locals shows this frame
         if not isinstance(message, Message):
             raise message
@@ -246,12 +290,12 @@ class SmsTraffic:
         )
 
     async def balance(self) -> Balance:
-        """The account's balance.
+        """The account's balance, by HTTP.
 
         Raises:
             RequestError: no node answered, or the platform refused.
         """
-        return await self._carrier(None).balance()
+        return await (self.v2 if self._settings.credentials.api_key is not None else self.v1).balance()
 
     async def resolve(
         self,
@@ -267,7 +311,17 @@ class SmsTraffic:
         Raises:
             OutcomeUnknown: it does not (yet), or cannot tell; the text says which.
         """
-        return await self._carrier("v2").resolve(error, timeout=timeout)
+        from sms_traffic_async.protocols.http_v2 import SendEvidence
+
+        if not isinstance(error.evidence, SendEvidence):
+            raise OutcomeUnknown(
+                "This protocol gives a message no id of ours, so it cannot be looked up.",
+                evidence=error.evidence,
+                node=error.node,
+                message_key=error.message_key,
+                advice="A status push or a report tells. By v2, a repeat under the same key is harmless.",
+            )
+        return await self.v2.resolve(error, timeout=timeout)
 
     async def wait_for(
         self,
@@ -287,60 +341,31 @@ class SmsTraffic:
 
         Cancellation: harmless.
         """
-        message_id = message if isinstance(message, str) else message.message_id
-        if not message_id:
-            raise ConfigurationError("this submission has no message id: the platform gives none for it")
-        poller = self._shared.poller(self.v2)
-        last: StatusUpdate | None = None
+        ids = (message,) if isinstance(message, str) else message.message_ids
+        if not all(ids) or not ids:
+            raise ConfigurationError("there is no message id to ask by: the platform gave none")
+        poller = self._shared.poller(None if isinstance(message, str) else message.via)
         try:
-            with self._shared.life.call(), poller.watch(message_id) as watch:
-                try:
-                    async with asyncio.timeout(timeout):
-                        return await watch.final()
-                except TimeoutError:
-                    last = watch.last
+            with self._shared.life.call():
+                return await follow(poller, ids, timeout)
         except (Interrupted, SessionClosed):
             raise RequestFailed("the session was closed", operation="wait_for") from None
-        raise DeadlineExceeded(f"no final status within {timeout:g} s", last=last)
 
-    def _carrier(self, via: Via | None) -> HttpV2:
-        if via not in {None, "v2"}:
-            raise ConfigurationError(f"via={via!r}: this version carries messages by v2")
-        return self.v2
+    def _carrier(self, via: Via | None) -> HttpV2 | HttpV1 | Soap | Smtp:
+        match via:
+            case None:
+                return self.v2 if self._settings.credentials.api_key is not None else self.v1
+            case "v2":
+                return self.v2
+            case "v1":
+                return self.v1
+            case "soap":
+                return self.soap
+            case "smtp":
+                return self.smtp
+            case _:
+                raise ConfigurationError(f"via={via!r}: messages are carried by v2, v1, soap and smtp")
 
 
 def _connect(settings: Settings, hooks: Sequence[Hook], clock: Clock) -> Connections:
     return Connections(settings, clock=clock, telemetry=Telemetry(hooks=tuple(hooks)))
-
-
-# The two below give their error instead of raising it: their frames hold what must not be shown.
-
-
-def _credentials(
-    api_key: str | Secret | None, login: str | None, password: str | Secret | None
-) -> Credentials | ConfigurationError:
-    try:
-        return Credentials(
-            api_key=None if api_key is None else Secret(api_key),
-            login=login,
-            password=None if password is None else Secret(password),
-        )
-    except ConfigurationError as error:
-        return error.with_traceback(None)
-
-
-def _message(
-    to: str | int | Message, text: str | None, options: dict[str, Any]
-) -> Message | InvalidMessage | ConfigurationError:
-    if isinstance(to, Message):
-        if text is not None or options.keys() - {"region"}:
-            return ConfigurationError("a ready Message brings its text and options itself")
-        return to
-    unknown = options.keys() - MESSAGE_OPTIONS
-    if unknown:
-        return ConfigurationError(f"a message has no {', '.join(sorted(unknown))}")
-    try:
-        # An absent text is refused by Message itself, with the field named.
-        return Message(to=to, text=text or "", **options)
-    except InvalidMessage as error:
-        return error.with_traceback(None)

@@ -17,6 +17,8 @@ from typing import Any, Literal, TypeAlias, TypeGuard, cast
 from sms_traffic_async.credentials import Credentials, Environment
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.node import DEFAULT_NODES, Node, parse_nodes
+from sms_traffic_async.settings_mail import SmtpOptions
+from sms_traffic_async.settings_soap import SoapOptions
 
 __all__ = (
     "DEFAULT_NODES",
@@ -26,6 +28,8 @@ __all__ = (
     "OnUnknown",
     "RetryPolicy",
     "Settings",
+    "SmtpOptions",
+    "SoapOptions",
     "Timeouts",
     "parse_nodes",
 )
@@ -182,6 +186,8 @@ class Settings:
             (at least once).
         max_parts: a longer text is refused before it is sent.
         phone_region: ``RU`` reads national numbers (``8916…``, ``916…``) as Russian.
+        soap: where and how SOAP is spoken.
+        smtp: how letters leave; ``None`` where e-mail is not used.
     """
 
     credentials: Credentials = Credentials()  # noqa: RUF009 - frozen, so one default can be shared
@@ -193,6 +199,8 @@ class Settings:
     timeouts: Timeouts = Timeouts()
     retry: RetryPolicy = RetryPolicy()
     http: HttpOptions = HttpOptions()
+    soap: SoapOptions = SoapOptions()  # noqa: RUF009 - frozen, so one default can be shared
+    smtp: SmtpOptions | None = None
 
     def __post_init__(self) -> None:
         _check_nodes(self.nodes)
@@ -212,6 +220,8 @@ class Settings:
         for name, kind in _GROUPS.items():
             if not isinstance(getattr(self, name), kind):
                 raise ConfigurationError(f"{name} is made by {kind.__name__}(...)")
+        if not isinstance(cast("object", self.smtp), SmtpOptions | None):
+            raise ConfigurationError("smtp is made by SmtpOptions(...)")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -268,4 +278,10 @@ def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
     return isinstance(value, tuple)
 
 
-_GROUPS = {"credentials": Credentials, "timeouts": Timeouts, "retry": RetryPolicy, "http": HttpOptions}
+_GROUPS = {
+    "credentials": Credentials,
+    "timeouts": Timeouts,
+    "retry": RetryPolicy,
+    "http": HttpOptions,
+    "soap": SoapOptions,
+}

@@ -18,7 +18,7 @@ from sms_traffic_async.errors import RequestError
 from sms_traffic_async.messages import StatusUpdate
 from sms_traffic_async.telemetry import get_logger
 
-__all__ = ("StatusPoller", "Watch")
+__all__ = ("Ask", "StatusPoller", "Watch")
 
 FIRST_INTERVAL = 1.0
 GROWTH = 1.6

@@ -1,0 +1,9 @@
+"""The ways in: one folder for each protocol, with the same rooms in each.
+
+``wire`` turns values into bytes and back and does no I/O; ``client`` is what a
+caller awaits. ``http`` holds what the HTTP protocols share.
+"""
+
+from __future__ import annotations
+
+__all__ = ()

@@ -1,0 +1,309 @@
+"""What goes into and comes out of HTTP API v1: values only.
+
+Names are the library's; the platform's spelling lives in ``wire``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sms_traffic_async import message_rules as rules
+from sms_traffic_async.errors import InvalidMessage, OutcomeUnknown, SendError
+from sms_traffic_async.messages import Submission
+from sms_traffic_async.protocols.http.record import Outcome
+from sms_traffic_async.protocols.http.replies import CheckedReply, CheckFailure, StatusesReply
+from sms_traffic_async.secrets import mask_phone
+from sms_traffic_async.text import Rus
+
+__all__ = (
+    "CheckFailure",
+    "CheckedReply",
+    "GroupReply",
+    "MailingList",
+    "Member",
+    "MembersReply",
+    "Recipient",
+    "SendAnswer",
+    "SendEvidence",
+    "SendOptions",
+    "SendReply",
+    "SendRequest",
+    "SentPart",
+    "StatusesReply",
+)
+
+PUSH_ID_MAX = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Recipient:
+    """One recipient of ``v1.send``.
+
+    Attributes:
+        to: the number; normalised to digits.
+        text: a text of its own, instead of the common one.
+        push_id: your id for it, answered beside the platform's: no colon and
+            no white space, at most 128 characters. The library makes one
+            where it needs one.
+
+    Raises:
+        InvalidMessage: naming the field, the value masked, and the rule.
+    """
+
+    to: str
+    text: str | None = None
+    push_id: str | None = None
+
+    # Written out, because a traceback printed with locals shows this frame too (see Message).
+    def __init__(self, *, to: str | int, text: str | None = None, push_id: str | None = None) -> None:
+        store = object.__setattr__
+        store(self, "to", to)
+        store(self, "text", text)
+        store(self, "push_id", push_id)
+        del to, text, push_id
+        problem = _settle(self)
+        if problem is not None:
+            raise problem
+
+    def __repr__(self) -> str:
+        return f"Recipient(to={mask_phone(self.to)!r})"
+
+
+def _settle(recipient: Recipient) -> InvalidMessage | None:
+    digits, problem = rules.read_phone(recipient.to, None)
+    object.__setattr__(recipient, "to", digits)
+    if recipient.text is not None:
+        problem = problem or rules.text_problem(recipient.text)
+    if recipient.push_id is not None:
+        problem = problem or rules.label_problem("push_id", recipient.push_id, PUSH_ID_MAX)
+        if problem is None and any(char == ":" or char.isspace() for char in recipient.push_id):
+            problem = InvalidMessage("push_id", f"<{len(recipient.push_id)} characters>", "no colon, no white space")
+    return problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Member:
+    """One message of a request.
+
+    Attributes:
+        index: its place in what the caller gave.
+        key: its id in errors and submissions.
+        to: the number; "" for a whole group.
+        text: its own text; ``None`` where it gets the common one.
+        push_id: what it is recognised by in the answer.
+        parts: estimated number of parts.
+        parts_exact: whether the document leaves no doubt about it.
+        encoding: ``gsm7`` or ``ucs2``, as estimated.
+        label: v1 has nothing to look a message up by.
+    """
+
+    index: int
+    key: str
+    to: str
+    text: str | None = None
+    push_id: str | None = None
+    parts: int = 1
+    parts_exact: bool = True
+    encoding: str | None = None
+    label: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Member(key={self.key!r}, to={mask_phone(self.to)!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SendOptions:
+    """What holds for every message of a request. ``None`` and false values are left out of it.
+
+    Attributes:
+        rus: always sent: 0 and 1 are windows-1251, 5 is UTF-8.
+        originator: the sender.
+        flash: shown at once and not kept.
+        start_at: not before this time (aware).
+        max_parts: the platform cuts what is longer, in silence.
+        validity: seconds the platform tries to deliver (``timeout``).
+        two_byte_concat: two octets of reference in a long text.
+        ignore_phone_format: numbers are not checked, and billed.
+        want_ids: ask for ids.
+        extra: parameters the library does not know, by their wire names.
+    """
+
+    rus: Rus
+    originator: str | None = None
+    flash: bool = False
+    start_at: datetime | None = None
+    max_parts: int | None = None
+    validity: int | None = None
+    two_byte_concat: bool = False
+    ignore_phone_format: bool = False
+    want_ids: bool = True
+    extra: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+
+    def __repr__(self) -> str:
+        return f"SendOptions(rus={self.rus!r}, want_ids={self.want_ids!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SendRequest:
+    """One request to ``multi.php`` that sends.
+
+    Attributes:
+        members: its messages; one that stands for the whole group with ``group``.
+        options: what holds for all of them.
+        text: the common text; ``None`` for individual ones.
+        group: the name of a mailing list, instead of numbers.
+        delimiter: what stands between individual messages, and in none of them.
+    """
+
+    members: tuple[Member, ...]
+    options: SendOptions
+    text: str | None = None
+    group: str | None = None
+    delimiter: str | None = None
+
+    def __repr__(self) -> str:
+        return f"SendRequest({len(self.members)} messages)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SentPart:
+    """One ``message_info``: v1 gives every part of a long text an id of its own."""
+
+    phone: str | None
+    message_id: str
+    push_id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"SentPart(message_id={self.message_id!r}, push_id={self.push_id!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendAnswer:
+    """A send that was taken as a whole.
+
+    Attributes:
+        queued: the number in "queued N messages", which counts parts; ``None`` where it cannot be read.
+        parts: what was given ids.
+        description: the platform's words.
+    """
+
+    queued: int | None
+    parts: tuple[SentPart, ...] = ()
+    description: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReply:
+    """What became of each message of ``v1.send``, in the order asked for.
+
+    Attributes:
+        outcomes: a ``Submission`` or a ``SendError`` for each recipient.
+        requests: how many requests the messages were shared out to.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    requests: int = 1
+
+    @property
+    def accepted(self) -> tuple[Submission, ...]:
+        """What the platform took."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Submission))
+
+    @property
+    def errors(self) -> tuple[SendError, ...]:
+        """What it did not take, or what nobody can tell."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SendError))
+
+    def raise_for_error(self) -> None:
+        """Raise the first error, an ``OutcomeUnknown`` before any other; do nothing if there is none."""
+        errors = sorted(self.errors, key=lambda error: not isinstance(error, OutcomeUnknown))
+        if errors:
+            raise errors[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupReply:
+    """A text went out to a whole mailing list.
+
+    Attributes:
+        queued: parts, as the platform counts them; ``None`` where it does not say.
+        parts: number and id of each, where ids were asked for.
+        node: the node that took it.
+        attempts: requests that were made for it.
+    """
+
+    queued: int | None
+    parts: tuple[SentPart, ...]
+    node: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailingList:
+    """One list of ``list.php``.
+
+    Attributes:
+        id: what the calls of ``v1.lists`` want.
+        name: what ``v1.send_group`` wants.
+        created_at: when it was made (aware).
+        congratulate: the birthday setting as it came; its values are not documented.
+        members: the numbers, where the answer has any.
+        raw: the list as it came.
+    """
+
+    id: str
+    name: str
+    created_at: datetime | None = None
+    congratulate: str = ""
+    members: tuple[str, ...] = field(default=(), repr=False)
+    raw: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersReply:
+    """Numbers were added to or removed from a list.
+
+    Attributes:
+        count: the number in the platform's sentence, for what it is worth: its example counts removed members as
+            "added or updated". ``None`` where it says none.
+        requests: requests that were made.
+    """
+
+    count: int | None
+    requests: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SendEvidence:
+    """All that is known of a message whose outcome is not (``OutcomeUnknown.evidence``).
+
+    v1 has nothing to look it up by: the cabinet, a report over v2 or a status
+    push can tell.
+
+    Attributes:
+        key: the id the library gave it, or your push_id.
+        push_id: the one it was sent with, if any.
+        nodes: the nodes that were tried, in order, each once.
+        first_attempt_at: when the first request began (aware, UTC).
+        last_attempt_at: when the last request that may have been taken ended.
+        attempts: how many requests.
+        to: the number; not printed.
+    """
+
+    key: str
+    push_id: str | None
+    nodes: tuple[str, ...]
+    first_attempt_at: datetime
+    last_attempt_at: datetime
+    attempts: int
+    to: str
+
+    def __repr__(self) -> str:
+        return (
+            f"SendEvidence(key={self.key!r}, nodes={self.nodes!r}, "
+            f"first_attempt_at={self.first_attempt_at.isoformat()!r}, "
+            f"last_attempt_at={self.last_attempt_at.isoformat()!r}, attempts={self.attempts})"
+        )

@@ -1,0 +1,245 @@
+"""The calls of v1 that send nothing: statuses, marking, balance, incoming messages, and the probe of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sms_traffic_async import message_rules as rules
+from sms_traffic_async.api_codes import safe_description
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError, SendError
+from sms_traffic_async.messages import Balance, InboundMessage, StatusUpdate
+from sms_traffic_async.policy.attempts import Attempt, CallRules
+from sms_traffic_async.policy.loop import Finished
+from sms_traffic_async.protocols.http.answers import Fault
+from sms_traffic_async.protocols.http.exchange import HttpAnswer
+from sms_traffic_async.protocols.http_v1.calls import MULTI, V1Calls
+from sms_traffic_async.protocols.http_v1.models import CheckedReply, CheckFailure, StatusesReply
+from sms_traffic_async.protocols.http_v1.wire import (
+    NO_SUCH_MESSAGE,
+    decode_balance,
+    decode_checked,
+    decode_incoming,
+    decode_statuses,
+    encode_incoming,
+    named_ids,
+)
+from sms_traffic_async.protocols.xml import Element
+from sms_traffic_async.secrets import Secret
+
+__all__ = ("CHECKED_CHUNK", "INCOMING_COUNT", "STATUSES_CHUNK", "Queries", "checked_ids")
+
+STATUSES_CHUNK = 100
+"""Ids of one request; the document names no limit, another service of the vendor takes 15."""
+CHECKED_CHUNK = 5000
+"""Ids of one marking (document)."""
+INCOMING_COUNT = 1000
+"""Messages of one page."""
+
+ID_MAX = 128
+PROBE_SECONDS = 5.0
+MOST_COUNT = 16_000
+MOST_PAGES = 200
+
+_ROW_BYTES = 600
+_MESSAGE_BYTES = 4_000
+_ROUNDS = 3
+
+STATUSES, CHECKED, BALANCE, INCOMING, PROBE = "v1.statuses", "v1.checked", "v1.balance", "v1.incoming", "v1.probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Ids that the platform does not know, as a result and not as an error."""
+
+    fault: Fault
+
+
+class Queries:
+    """See the module."""
+
+    def __init__(self, calls: V1Calls) -> None:
+        self._calls = calls
+
+    async def statuses(self, ids: Sequence[str], *, chunk: int, deadline: float) -> StatusesReply:
+        """See ``HttpV1.statuses``."""
+        if isinstance(chunk, bool) or chunk < 1:
+            raise ConfigurationError(f"chunk is at least 1, not {chunk!r}")
+        ids = checked_ids("ids", ids)
+        found: dict[str, StatusUpdate] = {}
+        for start in range(0, len(ids), chunk):
+            for update in await self._look(ids[start : start + chunk], deadline):
+                found.setdefault(update.message_id, update)
+        return StatusesReply(
+            found=tuple(found[message_id] for message_id in ids if message_id in found),
+            missing=tuple(message_id for message_id in ids if message_id not in found),
+        )
+
+    async def _look(self, ids: Sequence[str], deadline: float) -> list[StatusUpdate]:
+        """One chunk: on any node, and what that node does not know on the others too."""
+        calls = self._calls
+        ended = await self._statuses(ids, deadline, None)
+        found = ended.value
+        for node in calls.nodes.order():
+            known = {update.message_id for update in found}
+            missing = [message_id for message_id in ids if message_id not in known]
+            if node == ended.node or not missing:
+                continue
+            until = min(deadline, calls.clock.monotonic() + PROBE_SECONDS)
+            try:
+                found += (await self._statuses(missing, until, replace(calls.query_rules, pinned=node))).value
+            except RequestError:
+                continue  # whether the platform's nodes see each other's messages is not documented
+        return found
+
+    async def _statuses(
+        self, ids: Sequence[str], deadline: float, rules: CallRules | None
+    ) -> Finished[list[StatusUpdate]]:
+        def read(answer: HttpAnswer, root: Element) -> list[StatusUpdate] | Fault:
+            result = decode_statuses(root, ids)
+            if isinstance(result, Fault):
+                # Of one unknown id, or of several, it may also be told like this.
+                return [] if result.code == NO_SUCH_MESSAGE else result
+            return [replace(update, node=answer.node) for update in result]
+
+        calls = self._calls
+        request = calls.request(STATUSES, MULTI, [("operation", "status"), ("sms_id", ",".join(ids))])
+        cap = max(calls.settings.http.max_answer_bytes, _ROW_BYTES * len(ids))
+        return await calls.query(request, read, deadline=deadline, rules=rules, cap=cap)
+
+    async def mark_checked(self, ids: Sequence[str], *, deadline: float) -> CheckedReply:
+        """See ``HttpV1.mark_checked``."""
+        ids = checked_ids("ids", ids)
+        updated: list[str] = []
+        failed: list[CheckFailure] = []
+        for start in range(0, len(ids), CHECKED_CHUNK):
+            rest: Sequence[str] = ids[start : start + CHECKED_CHUNK]
+            for left in reversed(range(_ROUNDS)):
+                result = await self._mark(rest, deadline)
+                if not isinstance(result, Named):
+                    updated += result
+                    break
+                # The whole request was refused, and nobody says what of it was done. Doing the rest again is
+                # harmless, so the ids that the sentence names are taken out.
+                named = set(named_ids(result.fault.message, rest)) if left else set(rest)
+                named = named or set(rest)
+                failed += [_failure(message_id, result.fault) for message_id in rest if message_id in named]
+                rest = [message_id for message_id in rest if message_id not in named]
+                if not rest:
+                    break
+        return CheckedReply(updated=tuple(updated), failed=tuple(failed))
+
+    async def _mark(self, ids: Sequence[str], deadline: float) -> tuple[str, ...] | Named:
+        def read(_answer: HttpAnswer, root: Element) -> tuple[str, ...] | Named | Fault:
+            result = decode_checked(root)
+            if isinstance(result, Fault):
+                return Named(fault=result) if result.code == NO_SUCH_MESSAGE else result
+            # An OK without a list of ids marks what was asked for.
+            return result or tuple(ids)
+
+        pairs = [("operation", "set_checked"), ("sms_id", ",".join(ids))]
+        request = self._calls.request(CHECKED, MULTI, pairs)
+        ended: Finished[tuple[str, ...] | Named] = await self._calls.query(request, read, deadline=deadline)
+        return ended.value
+
+    async def balance(self, *, deadline: float) -> Balance:
+        """See ``HttpV1.balance``."""
+        request = self._calls.request(BALANCE, MULTI, [("operation", "account")])
+        ended = await self._calls.query(request, lambda _, root: decode_balance(root), deadline=deadline)
+        amount, raw = ended.value
+        return Balance(amount=amount, raw=raw, node=ended.node)
+
+    async def incoming(
+        self, *, since: datetime | None, sender: Secret | None, count: int, deadline: float
+    ) -> tuple[InboundMessage, ...]:
+        """See ``HttpV1.incoming``."""
+        found: dict[object, InboundMessage] = {}
+        for _ in range(MOST_PAGES):
+            page = await self._page(since=since, sender=sender, count=count, deadline=deadline)
+            before = len(found)
+            for message in page:
+                found.setdefault(message.message_id or _likeness(message), message)
+            if len(page) < count or not page:
+                break
+            later = _next_since(page)
+            if later is not None and (since is None or later > since) and len(found) > before:
+                since = later
+            elif count < MOST_COUNT:
+                count = min(MOST_COUNT, 2 * count)  # a page of one second, or newest first: only a longer one helps
+            else:
+                break
+        return tuple(sorted(found.values(), key=_when))
+
+    async def _page(
+        self, *, since: datetime | None, sender: Secret | None, count: int, deadline: float
+    ) -> list[InboundMessage]:
+        calls = self._calls
+        number = None if sender is None else sender.reveal()
+        request = calls.request(INCOMING, MULTI, encode_incoming(since=since, sender=number, count=count))
+        del number  # a traceback printed with locals shows this frame
+        cap = max(calls.settings.http.max_answer_bytes, _MESSAGE_BYTES * min(count, INCOMING_COUNT))
+        ended = await calls.query(request, lambda _, root: decode_incoming(root), deadline=deadline, cap=cap)
+        return ended.value
+
+    async def probe(self, node: str) -> bool:
+        """Ask a node for the balance, once, and tell the breaker; whether it answered at all."""
+        calls = self._calls
+        request = calls.request(PROBE, MULTI, [("operation", "account")])
+
+        def read(answer: HttpAnswer) -> bool:
+            return answer.status < 500  # noqa: PLR2004 - a gateway without a platform behind it is no answer
+
+        try:
+            result = await calls.attempt(node, request, read, deadline=calls.clock.monotonic() + PROBE_SECONDS)
+        except SendError:
+            return False  # no free place: the node was not asked, and will be again
+        answered = result.answered if isinstance(result, Attempt) else result
+        calls.nodes.probed(node, answered)
+        return answered
+
+
+def _failure(message_id: str, fault: Fault) -> CheckFailure:
+    # The sentence lists every id; the code says all of it.
+    return CheckFailure(
+        message_id=message_id, error=safe_description(fault.message.partition(":")[0]).strip(), code=fault.code
+    )
+
+
+def _likeness(message: InboundMessage) -> tuple[object, ...]:
+    return message.sender, message.text, message.sent_at, message.received_at
+
+
+def _when(message: InboundMessage) -> float:
+    moment = message.sent_at or message.received_at
+    return 0.0 if moment is None else moment.timestamp()
+
+
+def _next_since(page: Sequence[InboundMessage]) -> datetime | None:
+    """Where the next page begins, if this one goes forward in time.
+
+    The earlier of a message's two dates: which of them ``from_date`` means is
+    not documented, and an overlap costs nothing.
+    """
+    moments = [min(dates) for message in page if (dates := [d for d in (message.sent_at, message.received_at) if d])]
+    if not moments or moments[0] > moments[-1]:
+        return None
+    return max(moments)
+
+
+def checked_ids(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """The ids, each once.
+
+    Raises:
+        InvalidMessage: one is not an id, or there is a comma in it.
+    """
+    if isinstance(values, str):
+        raise InvalidMessage(name, "a string", "a list of strings")
+    found = tuple(dict.fromkeys(values))
+    for value in found:
+        problem = rules.label_problem(name, value, ID_MAX)
+        if problem is None and (not value.isascii() or "," in value or " " in value):
+            problem = InvalidMessage(name, f"<{len(value)} characters>", "an id holds no comma and no space")
+        if problem is not None:
+            raise problem
+    return found

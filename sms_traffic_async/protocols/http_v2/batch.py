@@ -1,0 +1,222 @@
+"""A batch: what one ``/v2/send`` carries, frozen before the first byte leaves.
+
+Rules
+-----
+1. Membership and content never change once an attempt was made: a different
+   batch under the same restrictiveId would be swallowed.
+2. Every message has a label (trackingData) it can be looked up by: the
+   caller's own, or one made here, which is unique.
+3. A batch of one message made here goes out with ``restrictiveId`` equal to its
+   label. ``key=`` derives both from the caller's key, so a repeat of the
+   caller's own, in this process or another, is recognised within the hour.
+4. Re-keying changes the restrictiveId and nothing else, so a look-up by label
+   finds a message under whichever id it was accepted.
+5. A text with params or ``[[`` in it stays in ``channels.sms.message``, where
+   the document shows that it is filled in.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sms_traffic_async.errors import InvalidMessage
+from sms_traffic_async.messages import Message
+from sms_traffic_async.protocols.http_v2.models import Destination, SendRequest
+from sms_traffic_async.secrets import mask_phone, mask_text
+from sms_traffic_async.text import Encoding, Estimate, estimate_v2, segment
+
+__all__ = ("KEY_SPACE", "Batch", "Member", "batch_of_message", "batch_of_request")
+
+KEY_SPACE = uuid.UUID("6f0a3c52-3b0e-5f1d-9a56-5d1c7b1e9f42")
+"""The name space of ids derived from a caller's key. Changing it would make old keys new."""
+
+PLATFORM_MAX_PARTS = 255
+"""``maxParts`` where it is not given (document)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Member:
+    """One message of a batch.
+
+    Attributes:
+        key: its id in errors and submissions.
+        to: the number.
+        label: the trackingData it is sent with.
+        own_label: the label was made here and is unique.
+        parts: estimated number of parts.
+        parts_exact: whether the document leaves no doubt about it.
+        encoding: ``gsm7`` or ``ucs2``, as estimated.
+    """
+
+    key: str
+    to: str
+    label: str
+    own_label: bool
+    parts: int | None = None
+    parts_exact: bool = True
+    encoding: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Member(key={self.key!r}, to={mask_phone(self.to)!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A frozen batch.
+
+    Attributes:
+        members: its messages, in the order of ``request.destinations``.
+        request: what is sent, under the first restrictiveId.
+        chosen: the caller chose the id (``key=`` or ``restrictive_id=``), so it
+            may have been used before.
+    """
+
+    members: tuple[Member, ...]
+    request: SendRequest
+    chosen: bool
+
+    @property
+    def restrictive_id(self) -> str:
+        """The id of the first key."""
+        return self.request.restrictive_id or ""
+
+    @property
+    def start_at(self) -> datetime | None:
+        """The time it is scheduled for."""
+        return self.request.start_at
+
+    def keyed(self, number: int) -> SendRequest:
+        """The request under its n-th restrictiveId, from 0."""
+        if number == 0:
+            return self.request
+        return replace(self.request, restrictive_id=str(uuid.uuid5(KEY_SPACE, f"{self.restrictive_id}/{number}")))
+
+
+def batch_of_message(message: Message, *, originator: str | None, max_parts: int) -> Batch:
+    """The batch that carries one message alone.
+
+    Args:
+        message: the message; checked when it was made.
+        originator: the sender where the message names none.
+        max_parts: the limit where the message gives none.
+
+    Raises:
+        InvalidMessage: v2 cannot carry it, or it is too long.
+    """
+    own = str(uuid.uuid4()) if message.key is None else str(uuid.uuid5(KEY_SPACE, message.key))
+    label = message.tracking_data or own
+    sized = _sized(message, max_parts if message.max_parts is None else message.max_parts)
+    if isinstance(sized, InvalidMessage):
+        raise sized
+    destination = Destination(to=message.to, params=message.params, tracking_data=label)
+    member = Member(
+        key=own,
+        to=message.to,
+        label=label,
+        own_label=message.tracking_data is None,
+        parts=sized.parts,
+        parts_exact=sized.exact,
+        encoding=sized.encoding.value,
+    )
+    request = SendRequest(
+        destinations=(destination,),
+        text=sized.text,
+        originator=message.originator or originator,
+        transliterate=message.transliterate or None,
+        max_parts=sized.max_parts,
+        validity=message.validity,
+        start_at=message.start_at,
+        local_time=message.local_time,
+        batch_name=message.batch_name,
+        restrictive_id=own,
+    )
+    return Batch(members=(member,), request=request, chosen=message.key is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Sized:
+    text: str
+    parts: int
+    exact: bool
+    encoding: Encoding
+    max_parts: int | None
+
+
+def _sized(message: Message, limit: int) -> _Sized | InvalidMessage:
+    """The text as it is sent and its parts, or why not. Gives the error, so that no frame with the text raises it."""
+    if message.flash:
+        return InvalidMessage("flash", "True", "HTTP v2 cannot send flash messages; SMPP and HTTP v1 can")
+    text = message.text
+    estimate = estimate_v2(text, transliterate=message.transliterate)
+    parts, exact, encoding = estimate.parts, estimate.exact, estimate.encoding
+    if parts > limit:
+        if not message.truncate:
+            return InvalidMessage("text", mask_text(text), f"at most {limit} parts, this is {parts}")
+        if not message.transliterate and "[[" not in text:
+            cut = segment(text, max_parts=limit, truncate=True)
+            text, parts, encoding = cut.text, cut.count, cut.encoding
+        else:
+            parts, exact = limit, False  # only the platform knows what it will be; maxParts has it cut
+    return _Sized(
+        text=text,
+        parts=parts,
+        exact=exact,
+        encoding=encoding,
+        max_parts=None if limit >= PLATFORM_MAX_PARTS else limit,
+    )
+
+
+def batch_of_request(request: SendRequest, *, max_parts: int) -> Batch:
+    """The batch of a call that gives everything the document knows.
+
+    Labels and a restrictiveId are made where the caller gave none. A label made
+    beside a caller's restrictiveId is derived from it, so a repeated call can
+    find what the first one sent.
+
+    Args:
+        request: as the caller put it.
+        max_parts: the limit where the request gives none.
+
+    Raises:
+        InvalidMessage: a text is missing or too long.
+    """
+    limit = max_parts if request.max_parts is None else request.max_parts
+    chosen = request.restrictive_id is not None
+    key = request.restrictive_id or str(uuid.uuid4())
+    alone = len(request.destinations) == 1
+    members: list[Member] = []
+    destinations: list[Destination] = []
+    for number, destination in enumerate(request.destinations):
+        given = destination.tracking_data or request.tracking_data
+        own = key if alone else str(uuid.uuid5(KEY_SPACE, f"{key}#{number}"))
+        estimate = _estimated(destination.text or request.text, bool(request.transliterate), limit)
+        if isinstance(estimate, InvalidMessage):
+            raise estimate
+        members.append(
+            Member(
+                key=own,
+                to=destination.to,
+                label=given or own,
+                own_label=given is None,
+                parts=estimate.parts,
+                parts_exact=estimate.exact,
+                encoding=estimate.encoding.value,
+            )
+        )
+        destinations.append(destination if given is not None else destination.labelled(own))
+    return Batch(
+        members=tuple(members),
+        request=replace(request, destinations=tuple(destinations), restrictive_id=key),
+        chosen=chosen,
+    )
+
+
+def _estimated(text: str | None, transliterate: bool, limit: int) -> Estimate | InvalidMessage:
+    if text is None:
+        return InvalidMessage("text", "None", "a common text, or one for each destination, is needed")
+    estimate = estimate_v2(text, transliterate=transliterate)
+    if estimate.parts > limit:
+        return InvalidMessage("text", mask_text(text), f"at most {limit} parts, this is {estimate.parts}")
+    return estimate

@@ -1,0 +1,55 @@
+"""What failed attempts of v2 are called; see ``http.failures`` for the rest.
+
+Only ever called where no attempt may have been taken: whether it was is
+decided in ``sending``, before anything is given a name.
+"""
+
+from __future__ import annotations
+
+from sms_traffic_async.api_codes import error_for
+from sms_traffic_async.errors import Rejected, RequestError, SendError
+from sms_traffic_async.policy.loop import Stopped
+from sms_traffic_async.protocols.http import failures
+from sms_traffic_async.protocols.http.answers import Fault
+from sms_traffic_async.protocols.http.failures import UntrustedNode, UntrustedNodeQuery, Wording
+
+__all__ = ("SEND", "WORDING", "UntrustedNode", "UntrustedNodeQuery", "fault_error", "query_error", "send_error")
+
+SEND = "v2.send"
+
+WORDING = Wording(
+    refused="the API key was not accepted",
+    forbidden="the token may not send",
+    refused_advice="Check the API key with your manager; do not go on trying.",
+    forbidden_advice="Have the permission added to the token.",
+)
+
+
+def fault_error(fault: Fault, *, node: str | None, key: str) -> Rejected:
+    """The platform's refusal of a request or a destination."""
+    return error_for(
+        fault.code,
+        fault.message,
+        operation=SEND,
+        node=node,
+        message_key=key,
+        on_send=True,
+        has_restrictive_id=True,
+    )
+
+
+def send_error(stopped: Stopped, *, key: str, expired: bool = False) -> SendError:
+    """Why a message was not sent; see ``http.failures.send_error``."""
+    return failures.send_error(
+        stopped,
+        operation=SEND,
+        key=key,
+        fault_error=lambda fault, node, message_key: fault_error(fault, node=node, key=message_key),
+        wording=WORDING,
+        expired=expired,
+    )
+
+
+def query_error(stopped: Stopped, *, operation: str) -> RequestError:
+    """Why a call that sends nothing has no result."""
+    return failures.query_error(stopped, operation=operation, wording=WORDING)

@@ -1,0 +1,78 @@
+"""What is known of the messages of one batch, at every moment of its sending; see ``http.record``."""
+
+from __future__ import annotations
+
+from sms_traffic_async.protocols.http.record import SendRecord
+from sms_traffic_async.protocols.http_v2.batch import Batch, Member
+from sms_traffic_async.protocols.http_v2.calls import V2Calls
+from sms_traffic_async.protocols.http_v2.failures import SEND
+from sms_traffic_async.protocols.http_v2.ledger import LabelLedger
+from sms_traffic_async.protocols.http_v2.lookup import Look, accepted_ids
+from sms_traffic_async.protocols.http_v2.models import SendEvidence
+
+__all__ = ("Record",)
+
+
+class Record(SendRecord[Member]):
+    """Outcomes, attempts and times of one batch, and the ids it went out under."""
+
+    __slots__ = ("_calls", "_ids", "_ledger")
+
+    def __init__(self, calls: V2Calls, batch: Batch, ledger: LabelLedger) -> None:
+        super().__init__(
+            batch.members,
+            via="v2",
+            operation=SEND,
+            start_at=batch.start_at,
+            clock=calls.clock,
+            telemetry=calls.telemetry,
+            unknown_advice="Ask with resolve(error) before sending it again.",
+        )
+        self._calls = calls
+        self._ledger = ledger
+        self._ids: list[str] = []
+
+    def begin(self) -> None:
+        """The first attempt is about to be made."""
+        super().begin()
+        for member in self._members:
+            if not member.own_label:
+                self._ledger.note(member.label, self._began)
+
+    def key(self, restrictive_id: str) -> None:
+        """Attempts from here on go out under this id."""
+        self._ids.append(restrictive_id)
+
+    def searchable(self) -> list[str]:
+        """Labels of open messages for which a look-up would be evidence."""
+        now = self._clock.monotonic()
+        return [member.label for _, member in self.open() if member.own_label or self._ledger.unique(member.label, now)]
+
+    def search_order(self) -> tuple[str, ...]:
+        """All nodes: those that may have taken it first, then those that were tried."""
+        every = (node.name for node in self._calls.settings.nodes)
+        return tuple(dict.fromkeys((*reversed(self._maybe_nodes), *reversed(self._nodes), *every)))
+
+    def found(self, look: Look) -> None:
+        """Take what a look-up found."""
+        since = self.first_attempt_at
+        for index, member in self.open():
+            updates = look.found.get(member.label, ())
+            ids = accepted_ids(updates, own_label=member.own_label, since=since)
+            if ids:
+                node = next(update.node or "" for update in updates if update.message_id == ids[0])
+                self.accept(index, ids, node, evidence="lookup")
+
+    def evidence(self, member: Member) -> SendEvidence:
+        """All that is needed to find out what became of a message."""
+        return SendEvidence(
+            key=member.key,
+            restrictive_ids=tuple(self._ids),
+            tracking_data=member.label,
+            own_label=member.own_label,
+            nodes=self.nodes,
+            first_attempt_at=self.first_attempt_at,
+            last_attempt_at=self.last_attempt_at,
+            attempts=self.attempts,
+            to=member.to,
+        )

@@ -1,0 +1,270 @@
+"""Sending a batch so that no message becomes two SMS and no accepted one is lost.
+
+Rules (RELIABILITY 3.4)
+-----------------------
+1. An attempt that may have been taken is repeated on the same node, under the
+   same restrictiveId; ``policy`` sees to that.
+2. Code 105 means that the id was *seen*, which proves nothing: the messages are
+   looked up by label, on the node that may have them and then on the others,
+   until the window after the last such attempt has passed.
+3. 105 after attempts that were all refused: a failed request used the id up. Looked
+   up twice, one interval apart, and not found: sent under another id, three at most.
+4. 105 on the very first attempt: an id of the caller's choosing was used before.
+5. A message missing from an answer, or standing in it twice, is looked up.
+6. A message is never called rejected or not sent while one attempt for it may
+   have been taken.
+7. At the caller's deadline the outcome is what is known by then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from sms_traffic_async.errors import DuplicateRequest, NotSent, SendError, TemporarilyUnavailable
+from sms_traffic_async.policy.attempts import Attempt, Verdict
+from sms_traffic_async.policy.loop import Finished, Stopped
+from sms_traffic_async.protocols.http.exchange import HttpAnswer
+from sms_traffic_async.protocols.http.stage import Stage
+from sms_traffic_async.protocols.http_v2.batch import Batch
+from sms_traffic_async.protocols.http_v2.calls import V2Calls
+from sms_traffic_async.protocols.http_v2.failures import SEND, fault_error, send_error
+from sms_traffic_async.protocols.http_v2.ledger import LEDGER, LabelLedger
+from sms_traffic_async.protocols.http_v2.lookup import Look, LookUp
+from sms_traffic_async.protocols.http_v2.matching import match
+from sms_traffic_async.protocols.http_v2.models import Fault, Outcome, SendAnswer
+from sms_traffic_async.protocols.http_v2.record import Record
+from sms_traffic_async.protocols.http_v2.wire import decode_send, encode_send
+
+__all__ = ("MOST_KEYS", "Delivery")
+
+MOST_KEYS = 3
+"""restrictiveIds for one message: the platform's filter rejects the fifth same text in an hour."""
+
+DUPLICATE = 105
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The platform has seen the restrictiveId: code 105."""
+
+    fault: Fault
+    node: str
+
+
+Ended: TypeAlias = Finished[SendAnswer | Seen] | Stopped
+
+
+class Delivery:
+    """One batch on its way. Made for one use.
+
+    Args:
+        calls: the client's calls.
+        batch: what to send.
+        deadline: monotonic seconds; nothing is awaited beyond it.
+        expires_at: monotonic seconds; no attempt begins after it.
+        start_key: the spelling of the start in the request.
+        ledger: the caller's labels of this process.
+    """
+
+    def __init__(
+        self,
+        calls: V2Calls,
+        batch: Batch,
+        *,
+        deadline: float,
+        expires_at: float = math.inf,
+        start_key: str = "startDateTime",
+        ledger: LabelLedger = LEDGER,
+    ) -> None:
+        self._calls = calls
+        self._batch = batch
+        self._deadline = deadline
+        self._expires_at = expires_at
+        self._start_key = start_key
+        self._record = Record(calls, batch, ledger)
+        self._stage: Stage | None = None
+        self._lookup: LookUp | None = None
+        self.whole_error: SendError | None = None
+        """Why the request as a whole was refused or not sent; ``None`` where the messages differ, or nobody knows."""
+
+    async def run(self) -> tuple[Outcome, ...]:
+        """Send it.
+
+        Returns:
+            For each message, in order, a ``Submission`` or a ``SendError``.
+
+        Cancellation:
+            As it is. What is known by then is what ``interrupted`` gives.
+        """
+        self._record.begin()
+        number = 0
+        while (ended := await self._under_key(number)) is not None and await self._settled(ended, number):
+            number += 1
+        return self._record.outcomes()
+
+    def interrupted(self) -> tuple[Outcome, ...]:
+        """What is known after ``run`` was cancelled: accepted, unknown, or provably not sent."""
+        if self._stage is not None and not self._stage.unsent:
+            self._record.left_unanswered()
+        if self._record.has_open and not (self._record.ambiguous or self._record.any_accepted):
+            # Of one request all is sent, or nothing.
+            self._fail_all([_closed(member.key) for member in self._batch.members])
+        return self._record.outcomes()
+
+    async def _under_key(self, number: int) -> Ended | None:
+        """All attempts under one restrictiveId; ``None`` if nothing remains to be found out."""
+        calls, record = self._calls, self._record
+        request = self._batch.keyed(number)
+        record.key(request.restrictive_id or "")
+        wire = calls.request(SEND, "POST", "/v2/send", encode_send(request, start_key=self._start_key))
+
+        async def attempt(node: str) -> SendAnswer | Seen | Attempt:
+            self._stage = stage = Stage("POST")
+            record.goes_to(node)
+            result: SendAnswer | Seen | Attempt = await calls.attempt(
+                node, wire, self._read, deadline=self._deadline, stage=stage
+            )
+            self._stage = None
+            if isinstance(result, Attempt):
+                record.failed(result)
+            return result
+
+        until = min(self._deadline, self._expires_at)
+        try:
+            return await calls.run(attempt, rules=calls.send_rules, deadline=until)
+        except SendError as error:
+            # Not one attempt under this key began, yet one under an earlier key may have been taken.
+            self._stage = None
+            refusal = error.with_traceback(None)
+        if record.ambiguous:
+            await self._search(self._calls.settings.retry.lookup_window)
+        else:
+            self._fail_all([refusal] * len(self._batch.members))
+        return None
+
+    def _read(self, answer: HttpAnswer) -> SendAnswer | Seen | Attempt:
+        """What an answer says. Accepted ids are on record before anything is awaited again."""
+        result: SendAnswer | Fault | Attempt = self._calls.judge(answer, decode_send)
+        if isinstance(result, Fault):
+            if result.code == DUPLICATE:
+                return Seen(fault=result, node=answer.node)
+            return self._calls.refused(answer, result)
+        if isinstance(result, SendAnswer):
+            self._take(result, answer.node)
+        return result
+
+    def _take(self, answer: SendAnswer, node: str) -> None:
+        for index, row in enumerate(match(self._batch.members, answer.destinations)):
+            if row is None:
+                continue
+            if row.fault is not None:
+                key = self._batch.members[index].key
+                self._record.fail(index, fault_error(row.fault, node=node, key=key))
+            elif row.message_id is not None:
+                self._record.accept(index, (row.message_id,), node, evidence="answer")
+        if self._record.has_open:
+            self._record.left_unanswered()
+
+    async def _settled(self, ended: Ended, number: int) -> bool:
+        """Find out what is still open after one key; whether another key is to be tried."""
+        window = self._calls.settings.retry.lookup_window
+        if isinstance(ended, Finished):
+            if isinstance(ended.value, Seen):
+                reached = any(attempt.verdict is not Verdict.UNSENT for attempt in ended.attempts)
+                return await self._seen(ended.value, number, first=number == 0 and not reached)
+            if self._record.has_open:
+                await self._search(window)
+            return False
+        if self._record.ambiguous:
+            await self._search(window)
+            return False
+        expired = self._expires_at < self._deadline
+        self._fail_all([send_error(ended, key=member.key, expired=expired) for member in self._batch.members])
+        return False
+
+    async def _seen(self, seen: Seen, number: int, *, first: bool) -> bool:
+        """Code 105; whether to send under another id."""
+        record, policy = self._record, self._calls.settings.retry
+        if first and self._batch.chosen:
+            await self._repeated_by_caller(seen)
+            return False
+        if first:
+            # Nobody can have used an id that was just made: something between us and the platform
+            # sent the request twice, and one of the two may have been taken.
+            record.left_unanswered()
+        if record.ambiguous:
+            nothing = await self._search(policy.lookup_window)
+            return nothing and self._calls.settings.on_unknown == "resend" and number + 1 < MOST_KEYS
+        nothing = await self._search(policy.lookup_interval)
+        if nothing and number + 1 < MOST_KEYS:
+            return True
+        if nothing:
+            self._fail_all([_used_up(member.key, seen.node) for member in self._batch.members])
+        record.left_unanswered()
+        return False
+
+    async def _repeated_by_caller(self, seen: Seen) -> None:
+        members = self._batch.members
+        look = await self._look([member.label for member in members])
+        errors = [fault_error(seen.fault, node=seen.node, key=member.key) for member in members]
+        for member, error in zip(members, errors, strict=True):
+            ids = dict.fromkeys(update.message_id for update in look.found.get(member.label, ()))
+            cast("DuplicateRequest", error).message_ids = tuple(ids)  # code 105 on a send with an id
+        self._fail_all(errors)
+
+    async def _search(self, window: float) -> bool:
+        """Look until all is found, the window has passed, or the deadline comes.
+
+        Args:
+            window: seconds after the last attempt that may have been taken.
+
+        Returns:
+            Whether "nothing was taken" is now believed: every node answered
+            after the window, and not one message of the batch was found.
+        """
+        record, calls = self._record, self._calls
+        last = record.last_maybe
+        closes = (calls.clock.monotonic() if last is None else last) + window
+        while labels := record.searchable():
+            began = calls.clock.monotonic()
+            look = await self._look(labels)
+            record.found(look)
+            if not record.has_open or look.blind:
+                return False
+            # A node that was silent may be the one that took it: then the last word waits for it.
+            if began >= closes and not look.silent:
+                return len(labels) == len(self._batch.members)  # all still open, and all could be found
+            interval = calls.settings.retry.lookup_interval
+            left = closes - calls.clock.monotonic()
+            pause = min(interval, left) if left > 0 else interval
+            if calls.clock.monotonic() + pause >= self._deadline:
+                return False
+            await calls.clock.sleep(pause)
+        return False
+
+    async def _look(self, labels: list[str]) -> Look:
+        if self._lookup is None:
+            self._lookup = LookUp(self._calls)
+        return await self._lookup.look(labels, self._record.search_order(), deadline=self._deadline)
+
+    def _fail_all(self, errors: Sequence[SendError]) -> None:
+        self.whole_error = errors[0]
+        for index, error in enumerate(errors):
+            self._record.fail(index, error)
+
+
+def _closed(key: str) -> NotSent:
+    return NotSent(f"{SEND}: the session was closed.", reason="closed", message_key=key)
+
+
+def _used_up(key: str, node: str) -> TemporarilyUnavailable:
+    return TemporarilyUnavailable(
+        f"{SEND}: every id of it was used up by a request that failed.",
+        code=DUPLICATE,
+        node=node,
+        message_key=key,
+        advice="Send it again later.",
+    )

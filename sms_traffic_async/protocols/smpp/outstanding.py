@@ -1,0 +1,134 @@
+"""Requests of ours that wait for an answer: their sequence numbers, and when to stop waiting.
+
+1. A request is registered before its first octet can leave.
+2. It is found by direction (this table is ours only), command and sequence
+   number. A response of another kind with the same number does not touch it.
+3. It leaves by its answer, by a generic_nack, by the end of the session, or by
+   its deadline. The caller's cancellation does not free its place.
+4. Past its deadline it is kept aside, so that a late answer still finds it.
+5. Deadlines stand on one heap. What was answered stays there until it comes to
+   the top or until the heap is mostly such, so every step is O(log n) at most
+   and memory follows what is really waiting.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any, Final, NamedTuple
+
+__all__ = ("MAX_SEQUENCE", "Outstanding", "Waiting")
+
+MAX_SEQUENCE: Final = 0x7FFF_FFFF
+"""SMPP 3.4, 5.1.4: 1 to this."""
+_SLACK: Final = 64
+
+
+class Waiting(NamedTuple):
+    """One request without answer.
+
+    Attributes:
+        command: its ``command_id``.
+        token: what was handed in with it.
+        sent_at: when it was queued for writing.
+        counted: it takes a place of the window.
+    """
+
+    command: int
+    token: Any
+    sent_at: float
+    counted: bool
+
+
+class Outstanding:
+    """The table.
+
+    Attributes:
+        waiting: by sequence number, in the order of sending.
+        late: those past their deadline.
+        in_flight: how many of ``waiting`` take a place of the window.
+    """
+
+    __slots__ = ("_heap", "_late_after", "_next", "in_flight", "late", "waiting")
+
+    def __init__(self, late_after: float, first_sequence: int = 1) -> None:
+        """An empty table.
+
+        Args:
+            late_after: seconds from sending until a late answer is not matched any more.
+            first_sequence: the number to start with.
+        """
+        self.waiting: dict[int, Waiting] = {}
+        self.late: dict[int, Waiting] = {}
+        self.in_flight = 0
+        self._heap: list[tuple[float, int]] = []
+        self._late_after = late_after
+        self._next = first_sequence
+
+    def next_sequence(self) -> int:
+        """A number that nothing waits under; after the last comes 1 again."""
+        sequence = self._next
+        while sequence in self.waiting or sequence in self.late:
+            sequence = 1 if sequence >= MAX_SEQUENCE else sequence + 1
+        self._next = 1 if sequence >= MAX_SEQUENCE else sequence + 1
+        return sequence
+
+    def add(self, sequence: int, request: Waiting, deadline: float) -> None:
+        """Register a request."""
+        self.waiting[sequence] = request
+        if request.counted:
+            self.in_flight += 1
+        heapq.heappush(self._heap, (deadline, sequence))
+
+    def take(self, sequence: int, command: int | None) -> tuple[Waiting, bool] | None:
+        """The request that an answer belongs to, and whether the answer is late.
+
+        Args:
+            sequence: the answer's sequence number.
+            command: the request's command; ``None`` for a generic_nack, which fits any.
+        """
+        for table in (self.waiting, self.late):
+            request = table.get(sequence)
+            if request is not None and (command is None or command == request.command):
+                del table[sequence]
+                if request.counted and table is self.waiting:
+                    self.in_flight -= 1
+                return request, table is self.late
+        return None
+
+    def expire(self, now: float) -> list[tuple[int, Waiting]]:
+        """Move what is due out of the way and return what has just become late."""
+        heap = self._heap
+        expired: list[tuple[int, Waiting]] = []
+        while heap and heap[0][0] <= now:
+            deadline, sequence = heapq.heappop(heap)
+            request = self.waiting.pop(sequence, None)
+            if request is None:
+                self.late.pop(sequence, None)
+                continue
+            if request.counted:
+                self.in_flight -= 1
+                self.late[sequence] = request
+                # As long as was planned, from when it is told: the loop may have been blocked.
+                stretch = max(0.0, request.sent_at + self._late_after - deadline)
+                heapq.heappush(heap, (now + stretch, sequence))
+            expired.append((sequence, request))
+        return expired
+
+    def next_deadline(self) -> float | None:
+        """When `expire` has something to do."""
+        heap, waiting, late = self._heap, self.waiting, self.late
+        if len(heap) > _SLACK + 4 * (len(waiting) + len(late)):
+            heap[:] = [entry for entry in heap if entry[1] in waiting or entry[1] in late]
+            heapq.heapify(heap)
+        while heap and heap[0][1] not in waiting and heap[0][1] not in late:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def drain(self) -> list[tuple[int, Waiting]]:
+        """Give up everything; returns what was waiting, in the order of sending."""
+        left = list(self.waiting.items())
+        self.waiting.clear()
+        self.late.clear()
+        self._heap.clear()
+        self.in_flight = 0
+        return left

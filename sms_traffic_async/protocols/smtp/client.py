@@ -1,0 +1,249 @@
+"""``sms.smtp``: sending by e-mail, in both variants of the document."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sms_traffic_async.clock import Clock
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent
+from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
+from sms_traffic_async.messages import Message, Submission
+from sms_traffic_async.policy.guards import OnlyTo
+from sms_traffic_async.policy.limits import Pauses
+from sms_traffic_async.protocols.http.record import Outcome
+from sms_traffic_async.protocols.http_v1.arguments import SendArguments, WantedRus
+from sms_traffic_async.protocols.http_v1.models import Recipient, SendReply
+from sms_traffic_async.protocols.smtp.arguments import LetterMaker, arguments_of_message, carried
+from sms_traffic_async.protocols.smtp.models import Letter
+from sms_traffic_async.protocols.smtp.rate import LetterRate
+from sms_traffic_async.protocols.smtp.sending import Delivery, PostOffice
+from sms_traffic_async.protocols.smtp.servers import Servers
+from sms_traffic_async.settings import OnUnknown, Settings
+from sms_traffic_async.settings_mail import SmtpOptions
+from sms_traffic_async.telemetry import Telemetry
+
+__all__ = ("Smtp",)
+
+
+class Smtp:
+    """Sending by e-mail for one session, or for one view of it.
+
+    A letter that the server took is *handed over*, not accepted: the platform
+    says whether it accepted a message only by its reply letter (variant 2 with
+    ``reply_to_email``; read it with ``read_reply``), a status push or a report.
+
+    Args:
+        settings: the credentials and everything general.
+        options: the relay, and what letters look like.
+        clock: the session's.
+        telemetry: the session's.
+        life: the session's.
+        pauses: the session's.
+        rate: shared by everything that sends letters for the account.
+
+    Raises:
+        ConfigurationError: there is no login, or letters cannot carry it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        options: SmtpOptions,
+        clock: Clock,
+        telemetry: Telemetry,
+        life: Life | None = None,
+        pauses: Pauses | None = None,
+        rate: LetterRate | None = None,
+    ) -> None:
+        login, password = settings.credentials.login, settings.credentials.password
+        if login is None or password is None:
+            raise ConfigurationError("e-mail needs login= and password= (or SMS_TRAFFIC_LOGIN and …_PASSWORD)")
+        fits = login.isascii() if options.variant == 1 else carried(login) and carried(password.reveal())
+        if not fits:
+            raise ConfigurationError("login and password: letters cannot carry some character of them")
+        self._settings = settings
+        self._life = life or Life()
+        self._maker = LetterMaker(login=login, password=password, options=options)
+        self._office = PostOffice(
+            settings=settings,
+            options=options,
+            servers=Servers(options, policy=settings.retry, clock=clock),
+            rate=rate or LetterRate(options.letters_per_minute),
+            pauses=pauses or Pauses(),
+            clock=clock,
+            telemetry=telemetry,
+            context=options.ssl_context,
+        )
+        self._only_to = OnlyTo.from_env()
+
+    async def submit(
+        self,
+        message: Message,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        on_unknown: OnUnknown | None = None,
+    ) -> Submission:
+        """Hand one message over to the mail server; what ``sms.send(via="smtp")`` does.
+
+        Args:
+            message: what to send. Variant 1 carries a number and a text only.
+            timeout: seconds for the whole call, repeats included.
+            on_unknown: instead of the session's: ``resend`` repeats what may
+                have been taken, on the same server and at most three times.
+
+        Returns:
+            A submission without ids: the letter was handed over, and ``node``
+            is the mail server that has it. Its ``key`` stands in the reply
+            letter (``ReplyLetter.key``), which brings ids or a refusal.
+
+        Raises:
+            InvalidMessage: the variant cannot carry it; nothing was sent.
+            NotSent, Rejected, OutcomeUnknown: see ``SendError``.
+
+        Cancellation:
+            Before the letter's content is written nothing was sent; after that
+            it may have been taken. The connection is closed either way.
+        """
+        arguments = arguments_of_message(message)
+        expires_in = message.expires_in
+        del message  # a traceback printed with locals shows this frame
+        if isinstance(arguments, InvalidMessage):
+            raise arguments
+        letters = self._letters(arguments)
+        del arguments
+        outcomes, _ = await self._deliver(letters, timeout, on_unknown, expires_in)
+        if isinstance(outcomes[0], Submission):
+            return outcomes[0]
+        raise outcomes[0]
+
+    async def send(
+        self,
+        recipients: Sequence[Recipient | str] | Recipient | str,
+        text: str | None = None,
+        *,
+        originator: str | None = None,
+        rus: WantedRus = "auto",
+        flash: bool = False,
+        start_at: datetime | None = None,
+        max_parts: int | None = None,
+        truncate: bool = False,
+        validity: int | None = None,
+        two_byte_concat: bool = False,
+        ignore_phone_format: bool = False,
+        want_ids: bool | None = None,
+        with_push_id: bool = False,
+        delimiter: str | None = None,
+        extra: Mapping[str, str] | None = None,
+        on_unknown: OnUnknown | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+    ) -> SendReply:
+        """Hand one text for many, or to each its own, over to the mail server.
+
+        Arguments are those of ``v1.send``; variant 1 takes recipients and texts
+        only, and makes a letter of each message.
+
+        Returns:
+            An outcome for each recipient, in order; see ``submit`` for what a submission says here.
+
+        Raises:
+            InvalidMessage: refused before any I/O.
+
+        Cancellation: as in ``submit``, for every message of the letter under way.
+        """
+        arguments = SendArguments(
+            recipients=recipients,
+            text=text,
+            originator=originator,
+            rus=rus,
+            flash=flash,
+            start_at=start_at,
+            max_parts=max_parts,
+            truncate=truncate,
+            validity=validity,
+            two_byte_concat=two_byte_concat,
+            ignore_phone_format=ignore_phone_format,
+            want_ids=want_ids,
+            with_push_id=with_push_id,
+            delimiter=delimiter,
+            extra=extra or {},
+        )
+        del recipients, text, extra  # as in submit
+        letters = self._letters(arguments)
+        outcomes, count = await self._deliver(letters, timeout, on_unknown, None)
+        return SendReply(outcomes=outcomes, requests=count)
+
+    def _letters(self, arguments: SendArguments) -> list[Letter] | InvalidMessage:
+        settings = self._settings
+        now = datetime.fromtimestamp(self._office.clock.wall(), UTC)
+        return self._maker.letters(arguments, originator=settings.originator, max_parts=settings.max_parts, now=now)
+
+    async def _deliver(
+        self,
+        letters: list[Letter] | InvalidMessage,
+        timeout: float | None,  # noqa: ASYNC109 - the deadline of the whole call
+        on_unknown: OnUnknown | None,
+        expires_in: float | None,
+    ) -> tuple[tuple[Outcome, ...], int]:
+        if isinstance(letters, InvalidMessage):
+            raise letters
+        refused = self._guard(letters)
+        if refused is not None:
+            raise refused
+        clock = self._office.clock
+        seconds = self._settings.timeouts.deadline if timeout is None else timeout
+        if not seconds > 0:
+            raise ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
+        now = clock.monotonic()
+        office = await self._opened()
+        deliveries = [
+            Delivery(
+                office,
+                letter,
+                deadline=now + seconds,
+                expires_at=math.inf if expires_in is None else now + expires_in,
+                on_unknown=on_unknown or self._settings.on_unknown,
+            )
+            for letter in letters
+        ]
+        done: list[tuple[Outcome, ...]] = []
+        try:
+            with self._life.call():
+                for delivery in deliveries:
+                    done.append(await delivery.run())  # noqa: PERF401 - what is done must survive an interruption
+        except (Interrupted, SessionClosed):
+            done += [delivery.interrupted() for delivery in deliveries[len(done) :]]
+        found = {
+            member.index: outcome
+            for letter, outcomes in zip(letters, done, strict=True)
+            for member, outcome in zip(letter.members, outcomes, strict=True)
+        }
+        return tuple(found[index] for index in sorted(found)), len(letters)
+
+    async def _opened(self) -> PostOffice:
+        """With a TLS context: building one is work of tens of milliseconds, and not for the loop."""
+        office = self._office
+        if office.context is None and office.options.tls != "none":
+            self._office = office = replace(office, context=await asyncio.to_thread(_default_context))
+        return office
+
+    def _guard(self, letters: list[Letter]) -> NotSent | None:
+        """The refusal of a number that may not be sent to."""
+        try:
+            for letter in letters:
+                for member in letter.members:
+                    self._only_to.check(member.to)
+        except NotSent as error:
+            return error.with_traceback(None)  # without the frames that hold the number
+        return None
+
+
+def _default_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    return context

@@ -1,0 +1,337 @@
+"""``sms.soap``: the four methods of the platform's SOAP service, with every option of the document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from sms_traffic_async.clock import Clock
+from sms_traffic_async.errors import InvalidMessage, NotSent
+from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
+from sms_traffic_async.messages import Balance, Message, Submission
+from sms_traffic_async.policy.guards import OnlyTo
+from sms_traffic_async.policy.limits import Pauses
+from sms_traffic_async.policy.nodes import NodeSet
+from sms_traffic_async.protocols.http.pool import HttpPool
+from sms_traffic_async.protocols.http.record import Outcome
+from sms_traffic_async.protocols.scopes import Scopes
+from sms_traffic_async.protocols.soap.arguments import (
+    SendArguments,
+    WantedLatin,
+    requests_of,
+    requests_of_message,
+)
+from sms_traffic_async.protocols.soap.calls import SoapCalls
+from sms_traffic_async.protocols.soap.models import Recipient, SendReply, SendRequest, StatusesReply
+from sms_traffic_async.protocols.soap.queries import STATUSES_CHUNK, Queries
+from sms_traffic_async.protocols.soap.sending import Parcels
+from sms_traffic_async.settings import OnUnknown, Settings
+from sms_traffic_async.settings_soap import SoapOptions
+from sms_traffic_async.telemetry import Telemetry
+
+__all__ = ("Soap",)
+
+
+class Soap:
+    """The SOAP service for one session, or for one view of it.
+
+    Made by the session (``sms.soap``). Login and password travel in the body of
+    a POST, never in a URL.
+
+    Args:
+        settings: the credentials and everything general.
+        options: the servers, and how SOAP is spoken.
+        pool: the connections.
+        nodes: health and budget of ``options.nodes``, by their names.
+        pauses: the session's.
+        clock: the session's.
+        telemetry: the session's.
+        life: the session's.
+
+    Raises:
+        ConfigurationError: there is no login.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        options: SoapOptions | None = None,
+        pool: HttpPool,
+        nodes: NodeSet,
+        pauses: Pauses,
+        clock: Clock,
+        telemetry: Telemetry,
+        life: Life | None = None,
+    ) -> None:
+        self._settings = settings
+        self._calls = SoapCalls(
+            settings,
+            options=options or SoapOptions(),
+            pool=pool,
+            nodes=nodes,
+            pauses=pauses,
+            clock=clock,
+            telemetry=telemetry,
+        )
+        self._queries = Queries(self._calls)
+        self._scopes = Scopes(life or Life(), nodes=nodes, probe=self._queries.probe)
+        self._only_to = OnlyTo.from_env()
+
+    async def submit(
+        self,
+        message: Message,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        on_unknown: OnUnknown | None = None,
+    ) -> Submission:
+        """Send one message by SendBulkSms; what ``sms.send(via="soap")`` does.
+
+        Args:
+            message: what to send. SOAP carries no ``key``, ``tracking_data``,
+                ``params``, ``batch_name`` and ``local_time``.
+            timeout: seconds for the whole call, repeats included.
+            on_unknown: instead of the session's: ``resend`` repeats what may
+                have been taken, on the same server and at most three times.
+
+        Returns:
+            What the platform took: one id for each part; none for a start more
+            than 5 minutes ahead.
+
+        Raises:
+            InvalidMessage: SOAP cannot carry it; nothing was sent.
+            Unroutable: the platform has no way to this operator.
+            NotSent, Rejected, OutcomeUnknown: see ``SendError``.
+
+        Cancellation:
+            Before the request is written nothing was sent; after that the
+            platform may have taken it, and nothing can tell a repeat.
+        """
+        requests = requests_of_message(
+            message, originator=self._settings.originator, max_parts=self._settings.max_parts, now=self._now()
+        )
+        expires_in = message.expires_in
+        del message  # a traceback printed with locals shows this frame
+        if isinstance(requests, InvalidMessage):
+            raise requests
+        outcome = (await self._deliver(requests, timeout, on_unknown, expires_in))[0]
+        if isinstance(outcome, Submission):
+            return outcome
+        raise outcome
+
+    async def send_bulk(
+        self,
+        recipients: Iterable[str] | str,
+        text: str,
+        *,
+        originator: str | None = None,
+        latin: WantedLatin = "auto",
+        flash: bool = False,
+        start_at: datetime | str | None = None,
+        max_parts: int | None = None,
+        truncate: bool = False,
+        validity: int | None = None,
+        two_byte_concat: bool = False,
+        ignore_phone_format: bool = False,
+        want_ids: bool | None = None,
+        on_unknown: OnUnknown | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+    ) -> SendReply:
+        """SendBulkSms: one text to many numbers; past 6,000 estimated parts, or for a number given twice, in several.
+
+        Args:
+            recipients: the numbers.
+            text: the text.
+            originator: the sender; ``None`` takes the session's.
+            latin: ``auto`` changes nothing in a text; ``True`` makes Cyrillic Latin; ``False`` sends all as UCS-2.
+            flash: shown at once and not kept; one part.
+            start_at: not before this time (aware), 3 days ahead at most. A string goes as it is, and asks for no ids.
+            max_parts: a longer text is refused; ``None`` takes the session's limit.
+            truncate: have the platform cut it instead.
+            validity: seconds the platform tries to deliver; below 600 operators may ignore or refuse it.
+            two_byte_concat: two octets of reference in long texts, for 152 and 66 characters a part.
+            ignore_phone_format: bad numbers are queued **and billed** instead of refusing the request.
+            want_ids: ``None`` asks for ids wherever there are any.
+            on_unknown: see ``submit``.
+            timeout: seconds for the whole call.
+
+        Returns:
+            An outcome for each recipient, in order; none raises: see ``SendReply.raise_for_error``.
+
+        Raises:
+            InvalidMessage: refused before any I/O.
+
+        Cancellation: as in ``submit``, for every message of the request under way.
+        """
+        arguments = SendArguments(
+            recipients=recipients,
+            text=text,
+            originator=originator,
+            latin=latin,
+            flash=flash,
+            start_at=start_at,
+            max_parts=max_parts,
+            truncate=truncate,
+            validity=validity,
+            two_byte_concat=two_byte_concat,
+            ignore_phone_format=ignore_phone_format,
+            want_ids=want_ids,
+        )
+        del recipients, text  # as in submit
+        return await self._send(arguments, timeout, on_unknown)
+
+    async def send_individual(
+        self,
+        recipients: Iterable[Recipient] | Recipient,
+        *,
+        originator: str | None = None,
+        latin: WantedLatin = "auto",
+        flash: bool = False,
+        start_at: datetime | str | None = None,
+        max_parts: int | None = None,
+        truncate: bool = False,
+        validity: int | None = None,
+        two_byte_concat: bool = False,
+        ignore_phone_format: bool = False,
+        want_ids: bool | None = None,
+        on_unknown: OnUnknown | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+    ) -> SendReply:
+        """SendIndividualSms: to each its own text; the rest is as in ``send_bulk``.
+
+        Args:
+            recipients: numbers with their texts.
+            originator: as in ``send_bulk``, and so are the others.
+            latin: with ``auto``, Latin and Cyrillic texts go out in two requests.
+            flash: see there.
+            start_at: see there.
+            max_parts: see there.
+            truncate: see there.
+            validity: see there.
+            two_byte_concat: see there.
+            ignore_phone_format: see there.
+            want_ids: see there.
+            on_unknown: see there.
+            timeout: see there.
+
+        Returns:
+            An outcome for each recipient, in order.
+
+        Raises:
+            InvalidMessage: refused before any I/O.
+
+        Cancellation: as in ``send_bulk``.
+        """
+        arguments = SendArguments(
+            recipients=recipients,
+            individual=True,
+            originator=originator,
+            latin=latin,
+            flash=flash,
+            start_at=start_at,
+            max_parts=max_parts,
+            truncate=truncate,
+            validity=validity,
+            two_byte_concat=two_byte_concat,
+            ignore_phone_format=ignore_phone_format,
+            want_ids=want_ids,
+        )
+        del recipients  # as in submit
+        return await self._send(arguments, timeout, on_unknown)
+
+    async def statuses(
+        self,
+        ids: Sequence[str],
+        *,
+        chunk: int = STATUSES_CHUNK,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+    ) -> StatusesReply:
+        """GetSmsStatus: what became of messages; the platform tells for two days.
+
+        Args:
+            ids: ids of any part.
+            chunk: ids of one request.
+            timeout: seconds for all of it.
+
+        Returns:
+            What was found on any server, and what was not.
+
+        Raises:
+            InvalidMessage: an id is not one.
+            RequestError: no server answered, or the platform refused.
+
+        Cancellation: harmless.
+        """
+        with self._scopes.query("soap.statuses"):
+            return await self._queries.statuses(ids, chunk=chunk, deadline=self._calls.deadline(timeout))
+
+    async def balance(self, *, timeout: float | None = None) -> Balance:  # noqa: ASYNC109 - the deadline of the whole call
+        """GetBalance: the account's balance.
+
+        Raises:
+            RequestError: no server answered, or the platform refused.
+
+        Cancellation: harmless.
+        """
+        with self._scopes.query("soap.balance"):
+            return await self._queries.balance(deadline=self._calls.deadline(timeout))
+
+    async def probe(self, node: str) -> bool:
+        """Ask one server for the balance, once, and note whether it is alive. Done by itself when one is due."""
+        with self._scopes.query("soap.probe"):
+            return await self._queries.probe(node)
+
+    async def _send(
+        self,
+        arguments: SendArguments,
+        timeout: float | None,  # noqa: ASYNC109 - the deadline of the whole call
+        on_unknown: OnUnknown | None,
+    ) -> SendReply:
+        requests = requests_of(
+            arguments, originator=self._settings.originator, max_parts=self._settings.max_parts, now=self._now()
+        )
+        del arguments  # as in submit
+        if isinstance(requests, InvalidMessage):
+            raise requests
+        outcomes = await self._deliver(requests, timeout, on_unknown, None)
+        return SendReply(outcomes=outcomes, requests=len(requests))
+
+    async def _deliver(
+        self,
+        requests: list[SendRequest],
+        timeout: float | None,  # noqa: ASYNC109 - the deadline of the whole call
+        on_unknown: OnUnknown | None,
+        expires_in: float | None,
+    ) -> tuple[Outcome, ...]:
+        refused = self._guard(requests)
+        if refused is not None:
+            raise refused
+        calls = self._calls
+        parcels = Parcels(
+            calls,
+            requests,
+            deadline=calls.deadline(timeout),
+            expires_at=math.inf if expires_in is None else calls.clock.monotonic() + expires_in,
+            on_unknown=on_unknown or self._settings.on_unknown,
+        )
+        try:
+            with self._scopes.call():
+                await parcels.run()
+                self._scopes.probe_what_is_due()
+        except (Interrupted, SessionClosed):
+            parcels.interrupted()
+        return parcels.outcomes()
+
+    def _guard(self, requests: list[SendRequest]) -> NotSent | None:
+        """The refusal of a number that may not be sent to."""
+        try:
+            for request in requests:
+                for member in request.members:
+                    self._only_to.check(member.to)
+        except NotSent as error:
+            return error.with_traceback(None)  # without the frames that hold the number
+        return None
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._calls.clock.wall(), UTC)

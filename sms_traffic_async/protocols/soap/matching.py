@@ -1,0 +1,32 @@
+"""Which ``MessageInfo`` belongs to which message of the request. Pure.
+
+No number stands twice in a request. In the answer a number may stand under
+another one (the platform answers a Moscow 495 number under its federal one), so
+order counts where the numbers do not all fit. Whatever does not add up belongs
+to nobody: then nobody knows what became of the message.
+"""
+
+from __future__ import annotations
+
+from sms_traffic_async.protocols.soap.models import Info, SendRequest
+
+__all__ = ("match",)
+
+
+def match(request: SendRequest, infos: tuple[Info, ...]) -> list[tuple[Info, ...]]:
+    """For each message what is said of it: once, or once for each part; empty where none can be told to be its own."""
+    numbers = [member.to for member in request.members]
+    if len(numbers) == 1:
+        return [infos]
+    by_phone: dict[str | None, list[Info]] = {}
+    for info in infos:
+        by_phone.setdefault(info.phone, []).append(info)
+    strangers = [phone for phone in by_phone if phone not in numbers]
+    if strangers:
+        runs = list(by_phone.items())
+        # In order: as many numbers as were sent, and every number that is one of ours stands in its own place.
+        if len(runs) == len(numbers) and all(
+            phone == number or phone not in numbers for (phone, _), number in zip(runs, numbers, strict=True)
+        ):
+            return [tuple(found) for _, found in runs]
+    return [tuple(by_phone.get(number, ())) for number in numbers]

@@ -1,0 +1,107 @@
+"""The SOAP calls that send nothing: statuses, balance, and the probe of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError, SendError
+from sms_traffic_async.messages import Balance, StatusUpdate
+from sms_traffic_async.policy.attempts import Attempt, CallRules
+from sms_traffic_async.policy.loop import Finished
+from sms_traffic_async.protocols.http.answers import Fault
+from sms_traffic_async.protocols.http.exchange import HttpAnswer
+from sms_traffic_async.protocols.http_v1.queries import checked_ids
+from sms_traffic_async.protocols.soap.calls import SoapCalls
+from sms_traffic_async.protocols.soap.models import StatusesReply
+from sms_traffic_async.protocols.soap.wire import NO_SUCH_MESSAGE, carries, decode_balance, decode_statuses
+from sms_traffic_async.protocols.xml import Element
+
+__all__ = ("STATUSES_CHUNK", "Queries")
+
+STATUSES_CHUNK = 100
+"""Ids of one request; the document names no limit."""
+PROBE_SECONDS = 5.0
+
+_ROW_BYTES = 800
+_MOST_CHUNK = 4_000
+"""Nine elements a row must stay below the bound of the XML reader."""
+
+STATUSES, BALANCE, PROBE = "soap.statuses", "soap.balance", "soap.probe"
+
+
+class Queries:
+    """See the module."""
+
+    def __init__(self, calls: SoapCalls) -> None:
+        self._calls = calls
+
+    async def statuses(self, ids: Sequence[str], *, chunk: int, deadline: float) -> StatusesReply:
+        """See ``Soap.statuses``."""
+        if isinstance(chunk, bool) or not 1 <= chunk <= _MOST_CHUNK:
+            raise ConfigurationError(f"chunk is 1 to {_MOST_CHUNK}, not {chunk!r}")
+        ids = checked_ids("ids", ids)
+        if not all(map(carries, ids)):
+            raise InvalidMessage("ids", "a control character", "an id holds none")
+        found: dict[str, StatusUpdate] = {}
+        for start in range(0, len(ids), chunk):
+            for update in await self._look(ids[start : start + chunk], deadline):
+                found.setdefault(update.message_id, update)
+        return StatusesReply(
+            found=tuple(found[message_id] for message_id in ids if message_id in found),
+            missing=tuple(message_id for message_id in ids if message_id not in found),
+        )
+
+    async def _look(self, ids: tuple[str, ...], deadline: float) -> list[StatusUpdate]:
+        """One chunk: on any server, and what that one does not know on the other too."""
+        calls = self._calls
+        ended = await self._ask(ids, deadline, None)
+        found = ended.value
+        for node in calls.nodes.order():
+            known = {update.message_id for update in found}
+            missing = tuple(message_id for message_id in ids if message_id not in known)
+            if node == ended.node or not missing:
+                continue
+            until = min(deadline, calls.clock.monotonic() + PROBE_SECONDS)
+            try:
+                found += (await self._ask(missing, until, replace(calls.query_rules, pinned=node))).value
+            except RequestError:
+                continue  # whether the servers see each other's messages is not documented
+        return found
+
+    async def _ask(
+        self, ids: tuple[str, ...], deadline: float, rules: CallRules | None
+    ) -> Finished[list[StatusUpdate]]:
+        def read(answer: HttpAnswer, root: Element) -> list[StatusUpdate] | Fault:
+            result = decode_statuses(root, ids)
+            if isinstance(result, Fault):
+                return [] if result.code == NO_SUCH_MESSAGE else result
+            return [replace(update, node=answer.node) for update in result]
+
+        calls = self._calls
+        request = calls.statuses_request(STATUSES, ids)
+        cap = max(calls.settings.http.max_answer_bytes, _ROW_BYTES * len(ids))
+        return await calls.query(request, read, deadline=deadline, rules=rules, cap=cap)
+
+    async def balance(self, *, deadline: float) -> Balance:
+        """See ``Soap.balance``."""
+        request = self._calls.balance_request(BALANCE)
+        ended = await self._calls.query(request, lambda _, root: decode_balance(root), deadline=deadline)
+        amount, raw = ended.value
+        return Balance(amount=amount, raw=raw, node=ended.node)
+
+    async def probe(self, node: str) -> bool:
+        """Ask a server for the balance, once, and tell the breaker; whether it answered at all."""
+        calls = self._calls
+
+        def read(answer: HttpAnswer) -> bool:
+            return answer.status < 500  # noqa: PLR2004 - a gateway without a platform behind it is no answer
+
+        until = calls.clock.monotonic() + PROBE_SECONDS
+        try:
+            result = await calls.attempt(node, calls.balance_request(PROBE), read, deadline=until)
+        except SendError:
+            return False  # no free place: the server was not asked, and will be again
+        answered = result.answered if isinstance(result, Attempt) else result
+        calls.nodes.probed(node, answered)
+        return answered
