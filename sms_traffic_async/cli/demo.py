@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -19,7 +19,7 @@ from sms_traffic_async.cli.output import Exit, Output, printable, table
 from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded, Rejected, SmsTrafficError
 from sms_traffic_async.messages import Message, Submission, Via
 from sms_traffic_async.session import SmsTraffic
-from sms_traffic_async.settings import Timeouts
+from sms_traffic_async.settings import SmtpOptions, SoapOptions, Timeouts
 from sms_traffic_async.text import segment
 
 if TYPE_CHECKING:
@@ -28,23 +28,28 @@ if TYPE_CHECKING:
 NAME = "demo"
 __all__ = ("NAME", "command")
 
-PROTOCOLS: tuple[Via, ...] = ("v2",)
-"""Every protocol that the session speaks."""
-
 PATIENCE = 12.0
 TEXT_WIDTH = 16
 """What fits beside the rest on 80 columns."""
-# Numbers by which the sandbox chooses what becomes of a message (docs/sandbox.md).
-MESSAGES = (
-    Message(to="79161110001", text="Your code is 4827"),
-    Message(to="79261110002", text="Ваш код 4827. Никому его не сообщайте."),
-    Message(to="79031110003", text="Заказ собран и ждёт вас в пункте выдачи до воскресенья. " * 4),
-    Message(to="79161110040", text="Скидка 20 % 🎁 https://example.com/gift"),
-    Message(to="79851119003", text="This number does not exist"),
-    Message(to="79161119020", text="Телефон выключен"),
-    Message(to="79161119432", text="Этот номер заблокирован"),
-    Message(to="79991110008", text="Long Latin text, one part after another. " * 8),
+LETTER_INTERVAL = 0.05
+# The last four digits choose what becomes of a message (docs/sandbox.md).
+TEXTS: tuple[tuple[str, str], ...] = (
+    ("0001", "Your code is 4827"),
+    ("0002", "Ваш код 4827. Никому его не сообщайте."),
+    ("0003", "Заказ собран и ждёт вас в пункте выдачи до воскресенья. " * 4),
+    ("9003", "This number does not exist"),
+    ("9432", "Этот номер заблокирован"),
+    ("0040", "Скидка 20 % 🎁 https://example.com/gift"),
+    ("9020", "Телефон выключен"),
+    ("0008", "Long Latin text, one part after another. " * 8),
 )
+PLAN: dict[Via, tuple[str, int]] = {
+    "v2": ("7916111", 8),
+    "v1": ("7926111", 5),
+    "soap": ("7903111", 5),
+    "smtp": ("7985111", 4),
+}
+"""Every protocol that the session speaks: the beginning of its numbers, and how many of the texts it sends."""
 
 
 @dataclass(slots=True)
@@ -92,11 +97,14 @@ async def command(
     Needs no credentials and no network.
     """
     output = Output(json=json)
-    rows = [_Row(via, message) for via in PROTOCOLS for message in MESSAGES]
+    rows = [
+        _Row(via, Message(to=beginning + ending, text=text))
+        for via, (beginning, count) in PLAN.items()
+        for ending, text in TEXTS[:count]
+    ]
     async with _sandbox() as sandbox:
-        options = sandbox.client_options()
-        async with SmsTraffic(**options, timeouts=Timeouts(poll_after=0.4)) as sms:
-            await _run(sms, rows, output)
+        async with _session(sandbox) as sms:
+            await _run(sms, sandbox, rows, output)
         _summary(rows, sandbox.urls, output)
         if serve:
             output.note(
@@ -105,6 +113,23 @@ async def command(
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
     return Exit.FAILURE if any(row.failed for row in rows) else Exit.DONE
+
+
+def _session(sandbox: Sandbox) -> SmsTraffic:
+    host, port = sandbox.smtp_address
+    return SmsTraffic(
+        **sandbox.client_options(),
+        soap=SoapOptions(url=sandbox.soap_urls[0], second_url=sandbox.soap_urls[1]),
+        smtp=SmtpOptions(
+            sender="shop@example.ru",
+            host=host,
+            port=port,
+            tls="none",
+            allow_passwords_without_tls=True,  # it never leaves this process
+            reply_to_email=True,
+        ),
+        timeouts=Timeouts(poll_after=0.4),
+    )
 
 
 @asynccontextmanager
@@ -121,32 +146,50 @@ async def _sandbox() -> AsyncGenerator[Sandbox]:
         yield sandbox
 
 
-async def _run(sms: SmsTraffic, rows: list[_Row], output: Output) -> None:
+async def _run(sms: SmsTraffic, sandbox: Sandbox, rows: list[_Row], output: Output) -> None:
     async with asyncio.TaskGroup() as group:
         for row in rows:
-            group.create_task(_follow(sms, row, output))
+            group.create_task(_follow(sms, sandbox, row, output))
         if not output.json and output.out.is_terminal:
             await _show(rows, output)
     if not output.json and not output.out.is_terminal:
         output.out.print(_table(rows))
 
 
-async def _follow(sms: SmsTraffic, row: _Row, output: Output) -> None:
+async def _follow(sms: SmsTraffic, sandbox: Sandbox, row: _Row, output: Output) -> None:
     made = segment(row.message.text)
     row.parts, row.encoding = made.count, str(made.encoding)
     try:
         sent = await sms.send(row.message, via=row.via)
+        if row.via == "smtp":
+            row.status = "handed over"
+            sent = await _answered(sandbox, sent)
         row.accepted(sent)
         update = await sms.wait_for(sent, timeout=PATIENCE)
-        row.end(str(update.status) if update.error_text is None else f"{update.status} ({update.error_text})")
+        row.end(str(update.status) if not update.error_text else f"{update.status} ({update.error_text})")
     except Rejected as error:
         row.end(f"refused ({error.code})")
-    except DeadlineExceeded:
+    except (DeadlineExceeded, TimeoutError):
         row.end("no final status in time", failed=True)
     except SmsTrafficError as error:
         row.end(type(error).__name__, failed=True)
     if output.json:
         output.record(row.record())
+
+
+async def _answered(sandbox: Sandbox, sent: Submission) -> Submission:
+    """A letter is only handed over: ids come in the platform's letter of reply, to your own mailbox."""
+    from sms_traffic_async.protocols.smtp import read_reply
+
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            for letter in sandbox.letters:
+                reply = read_reply(letter.content)
+                if reply.key == sent.key and reply.code:
+                    raise Rejected("the platform refused the letter", code=reply.code)
+                if reply.key == sent.key:
+                    return replace(sent, message_ids=reply.message_ids)
+            await asyncio.sleep(LETTER_INTERVAL)
 
 
 async def _show(rows: list[_Row], output: Output) -> None:

@@ -55,7 +55,7 @@ def test_the_demo_follows_every_message_to_its_end() -> None:
     done = command("demo", "--json")
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {record["via"] for record in records} == {"v2"}
+    assert {record["via"] for record in records} == {"v2", "v1", "soap", "smtp"}
     assert {"Delivered", "Expired", "refused (432)"} <= {record["status"] for record in records}
     assert {record["encoding"] for record in records} == {"gsm7", "ucs2"}
     assert max(record["parts"] for record in records) >= 3

@@ -54,6 +54,7 @@ class Try:
     __slots__ = (
         "_begun",
         "_clock",
+        "_needs_place",
         "_node",
         "_nodes",
         "_placed",
@@ -79,6 +80,7 @@ class Try:
         clock: Clock,
         timeouts: Timeouts,
         report: bool,
+        placed: bool = False,
     ) -> None:
         self._pool = pool
         self._node = node
@@ -91,6 +93,7 @@ class Try:
         self._stage.listen(self.heard)
         self._response: Response | None = None
         self._placed = False
+        self._needs_place = not report and not placed
         self._begun = False
         self._settled = False
         self.overloaded = True
@@ -110,7 +113,7 @@ class Try:
             ConfigurationError: the pool is closed or cannot be opened.
         """
         sender = self._pool.ready(report=self._report) or await self._pool.open(report=self._report)
-        if not self._report:
+        if self._needs_place:
             await self._pool.places.acquire()
             self._placed = True
         self.overloaded = False

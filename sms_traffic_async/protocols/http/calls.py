@@ -112,6 +112,7 @@ class HttpCalls:
         stage: Stage | None = None,
         cap: int | None = None,
         read_slowly: Callable[[HttpAnswer], Awaitable[T | Attempt]] | None = None,
+        placed: bool = True,
     ) -> T | Attempt:
         """One try on a node. A credential that was refused a moment ago is refused here.
 
@@ -123,6 +124,7 @@ class HttpCalls:
             stage: knows how far it got even if the call is cancelled.
             cap: the most bytes of an answer; ``None`` takes the options'.
             read_slowly: reads an answer that is too long for one turn of the loop.
+            placed: ``run`` holds the place of this try already.
 
         Raises:
             NotSent: ``overloaded``.
@@ -142,6 +144,7 @@ class HttpCalls:
             cap=self.settings.http.max_answer_bytes if cap is None else cap,
             stage=stage,
             read_slowly=read_slowly,
+            placed=placed,
         )
         if isinstance(result, Attempt):
             self.learn(request.operation, result)
@@ -211,7 +214,11 @@ class HttpCalls:
         deadline: float,
         policy: RetryPolicy | None = None,
     ) -> Finished[T] | Stopped:
-        """``run_call`` with what all calls share."""
+        """``run_call`` with what all calls share.
+
+        A place is taken after the pauses and given back between the tries, so a 429 holds back those who wait
+        for a place too. Reports have connections of their own and need none.
+        """
         return await run_call(
             attempt,
             rules=rules,
@@ -222,4 +229,5 @@ class HttpCalls:
             deadline=deadline,
             telemetry=self.telemetry,
             credential=self.credential,
+            places=None if rules.operation == "report" else self.pool.places,
         )

@@ -146,15 +146,17 @@ async def call(
     report: bool = False,
     stage: Stage | None = None,
     read_slowly: Callable[[HttpAnswer], Awaitable[T]] | None = None,
+    placed: bool = False,
 ) -> T | Attempt:
     """``exchange``, with the reading of the answer as part of the try.
 
     So a 200 that is a proxy's page counts against the node that gave it.
     ``read`` turns the answer into a result or a failed attempt; it is pure and
     quick. ``read_slowly`` does the same for a body of more than ``LONG_BODY``
-    bytes, without holding the loop up. Everything else as in ``exchange``.
+    bytes, without holding the loop up. ``placed`` says that the caller holds a
+    place for it. Everything else as in ``exchange``.
     """
-    base = Try(pool, node, request, stage, nodes=nodes, clock=clock, timeouts=timeouts, report=report)
+    base = Try(pool, node, request, stage, nodes=nodes, clock=clock, timeouts=timeouts, report=report, placed=placed)
     reading = _Reading(base, node.name, read, clock, read_slowly)
     failure: TryFailed | None = None
     cancelled: asyncio.CancelledError | None = None

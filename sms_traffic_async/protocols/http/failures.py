@@ -87,6 +87,8 @@ def send_error(
     if stopped.error is not None:
         return stopped.error
     last = _telling(stopped)
+    if stopped.reason == "overloaded":
+        return no_place(operation, key, None if last is None else last.node)
     if last is not None and last.verdict is Verdict.PERMANENT:
         error: SendError = _refused(last, operation, key, fault_error, wording)
     elif expired and stopped.reason == "deadline":
@@ -109,6 +111,17 @@ def send_error(
         error = _unreachable(last, operation, key)
     error.__cause__ = None if last is None else last.cause
     return error
+
+
+def no_place(operation: str, key: str | None, node: str | None) -> NotSent:
+    """It waited for a free place until its time was over."""
+    return NotSent(
+        f"{operation}: no free place in time.",
+        reason="overloaded",
+        node=node,
+        message_key=key,
+        advice="Send less at once, or allow more time or more requests in flight.",
+    )
 
 
 def _telling(stopped: Stopped) -> Attempt | None:
@@ -164,6 +177,8 @@ def _unreachable(attempt: Attempt, operation: str, key: str) -> NotSent:
 def query_error(stopped: Stopped, *, operation: str, wording: Wording) -> RequestError:
     """Why a call that sends nothing has no result."""
     last = _telling(stopped)
+    if stopped.reason == "overloaded":
+        return RequestFailed(f"{operation}: no free place in time", operation=operation)
     if last is None:
         error: RequestError = RequestFailed(
             f"{operation}: the platform asked to wait past the deadline.",

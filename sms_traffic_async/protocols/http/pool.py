@@ -54,7 +54,8 @@ class HttpPool:
         self.circuit = CredentialCircuit()
         self.logins = RefusedLogins()
         self._options = settings.http
-        self._tls = any(node.url.startswith("https:") for node in (*settings.nodes, *settings.soap.nodes))
+        soap = settings.soap.nodes if settings.credentials.login is not None else ()
+        self._tls = any(node.url.startswith("https:") for node in (*settings.nodes, *soap))
         self._borrowed = None if settings.http.client is None else borrowed_sender(settings.http.client)
         self._context = settings.http.ssl_context
         if self._context is not None:

@@ -118,7 +118,9 @@ class Queries:
             return answer.status < 500  # noqa: PLR2004 - a gateway without a platform behind it is no answer
 
         try:
-            result = await calls.attempt(node, request, read, deadline=calls.clock.monotonic() + PROBE_SECONDS)
+            result = await calls.attempt(
+                node, request, read, deadline=calls.clock.monotonic() + PROBE_SECONDS, placed=False
+            )
         except SendError:
             return False  # no free place: the node was not asked, and will be again
         answered = result.answered if isinstance(result, Attempt) else result

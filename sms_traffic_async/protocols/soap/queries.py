@@ -99,7 +99,7 @@ class Queries:
 
         until = calls.clock.monotonic() + PROBE_SECONDS
         try:
-            result = await calls.attempt(node, calls.balance_request(PROBE), read, deadline=until)
+            result = await calls.attempt(node, calls.balance_request(PROBE), read, deadline=until, placed=False)
         except SendError:
             return False  # no free place: the server was not asked, and will be again
         answered = result.answered if isinstance(result, Attempt) else result

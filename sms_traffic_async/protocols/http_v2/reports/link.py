@@ -110,7 +110,7 @@ class ReportLink:
             return calls.refused(answer, result) if isinstance(result, Fault) else result
 
         async def attempt(name: str) -> str | Attempt:
-            return await calls.attempt(name, request, read, deadline=self.deadline)
+            return await calls.attempt(name, request, read, deadline=self.deadline, placed=False)
 
         done = await self.run(attempt, REPORT if node is None else pinned(node))
         return ReportTicket(report_id=done.value, node=done.node)
