@@ -63,8 +63,8 @@ async def test_what_v1_sent_is_seen_by_v2_and_soap(sandbox: Sandbox) -> None:
         by_v2 = await sms.v2.statuses(sent.message_ids)
         by_soap = await sms.soap.statuses(sent.message_ids)
         assert [one.status for one in (*by_v2.found, *by_soap.found)] == ["Delivered", "Delivered"]
-        window = {"since": datetime(2025, 12, 31, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC)}
-        async with sms.v2.report(**window, subscriber=NUMBER) as report:
+        since, until = datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+        async with sms.v2.report(since=since, until=until, subscriber=NUMBER) as report:
             assert [row.id async for row in report] == list(sent.message_ids)
 
 

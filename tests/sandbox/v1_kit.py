@@ -12,6 +12,7 @@ import httpx
 
 from sms_traffic_async.sandbox import Sandbox
 from tests.sandbox.foreign import TLS
+from tests.support.peers import peer
 
 __all__ = ("LOGIN", "V1", "curl", "squeezed")
 
@@ -30,7 +31,7 @@ async def curl(url: str, *options: str, body: str | bytes | None = None) -> tupl
     if body is not None:
         arguments += ["--data-binary", "@-"]
     process = await asyncio.create_subprocess_exec(
-        "curl", *arguments, url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        peer("curl", "curl"), *arguments, url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     given = body.encode() if isinstance(body, str) else body
     out, _ = await process.communicate(given)

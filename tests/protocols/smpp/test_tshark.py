@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 from collections.abc import Iterable
@@ -15,9 +14,7 @@ from sms_traffic_async.protocols.smpp.vocabulary import BindMode
 from sms_traffic_async.secrets import Secret
 from tests.protocols.smpp.pair import tlv
 from tests.protocols.smpp.test_pdu import IDS, ROUND_TRIPS
-
-TSHARK = shutil.which("tshark")
-pytestmark = pytest.mark.skipif(TSHARK is None, reason="tshark is not installed (Debian: apt-get install tshark)")
+from tests.support.peers import peer
 
 PORT = 2775
 
@@ -37,8 +34,15 @@ def capture(path: Path, frames: Iterable[bytes]) -> None:
 
 
 def dissect(path: Path, *arguments: str) -> list[str]:
-    assert TSHARK is not None
-    command = [TSHARK, "-r", str(path), "-d", f"tcp.port=={PORT},smpp", "-o", "smpp.reassemble_smpp_over_tcp:FALSE"]
+    command = [
+        peer("tshark", "tshark"),
+        "-r",
+        str(path),
+        "-d",
+        f"tcp.port=={PORT},smpp",
+        "-o",
+        "smpp.reassemble_smpp_over_tcp:FALSE",
+    ]
     run = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True, timeout=50)
     return run.stdout.splitlines()
 
