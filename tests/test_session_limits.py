@@ -8,6 +8,7 @@ import pytest
 
 from sms_traffic_async import HttpOptions, NotSent, SmsTraffic
 from sms_traffic_async.sandbox import FaultRule, Latency, Sandbox, Throttle
+from sms_traffic_async.sandbox.network import Refuse
 from sms_traffic_async.telemetry import RequestFinished
 from tests.support.virtual_loop import VirtualClock, virtual
 
@@ -34,6 +35,17 @@ async def test_a_429_holds_back_those_who_wait_for_a_place_too() -> None:
     during = [event for at, event in events if throttled_at < at < throttled_at + 5]
     assert len(during) <= 3  # those that were under way
     assert len(sandbox.accepted) == 100
+
+
+async def test_hundreds_of_calls_go_over_at_once_when_a_node_dies() -> None:
+    clock = VirtualClock()
+    async with Sandbox(start=datetime.fromtimestamp(clock.wall(), UTC), proxied=True) as sandbox:
+        sandbox.outcomes.clear()
+        sandbox.proxies[0].rules.add(Refuse())
+        async with SmsTraffic(**sandbox.client_options(), clock=clock, http=HttpOptions(in_flight=50)) as sms:
+            sent = await asyncio.gather(*(sms.send(f"7916{number:07d}", "hello") for number in range(300)))
+    assert {one.node for one in sent} == {f"127.0.0.1:{sandbox.proxies[1].port}"}
+    assert len(sandbox.accepted) == 300
 
 
 async def test_no_place_in_time_is_not_sent() -> None:

@@ -82,6 +82,16 @@ class OnlyTo:
                 advice=f"Add the number (or a prefix such as 7916*) to {ONLY_TO_VARIABLE}, or unset it in production.",
             )
 
+    def refusal(self, phones: Iterable[str]) -> NotSent | None:
+        """The refusal of the first number that is not allowed, without the frames that hold it."""
+        if self.active:
+            try:
+                for phone in phones:
+                    self.check(phone)
+            except NotSent as error:
+                return error.with_traceback(None)
+        return None
+
     def __repr__(self) -> str:
         if not self.active:
             return "OnlyTo(everybody)"

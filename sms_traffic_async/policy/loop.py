@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
@@ -217,18 +217,20 @@ class _Call(Generic[T]):
         if attempt.verdict is Verdict.THROTTLED:
             self.pauses.pause(key, now + throttle_delay(history, self.policy, chance))
             self._count("policy.pause")
+        order = self.nodes.order()
+        free = self._goes_over(history, order)
         decision = decide(
             history,
             now,
             policy=self.policy,
             deadline=self.deadline,
-            order=self.nodes.order(),
+            order=order,
             chance=chance,
-            affordable=self.nodes.afford(attempt.node, attempt.verdict),
+            affordable=free or self.nodes.afford(attempt.node, attempt.verdict),
         )
         if isinstance(decision, Stop):
             return self._stopped(decision.reason, decision.retry_after)
-        if not history.ambiguous:
+        if not (history.ambiguous or free):
             self.nodes.spend(attempt.node, attempt.verdict)
         self.again = decision
         self._count(f"policy.repeat.{attempt.verdict.value}")
@@ -241,6 +243,15 @@ class _Call(Generic[T]):
             decision.delay,
         )
         return None
+
+    def _goes_over(self, history: History, order: Sequence[str]) -> bool:
+        """Whether it turns to a node it has not tried, because nothing left for the one before (rule N1).
+
+        That costs nothing: it adds no load to a node that fails, and hundreds of
+        calls must be able to do it at once when a node dies.
+        """
+        tried = {attempt.node for attempt in history.attempts}
+        return history.last.verdict is Verdict.UNSENT and self.rules.pinned is None and not tried.issuperset(order)
 
     def _too_late(self, key: PauseKey) -> Stopped:
         reason: StopReason = "deadline" if self._latest_start() == self.deadline else "window"

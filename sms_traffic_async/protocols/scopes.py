@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from sms_traffic_async.errors import RequestFailed, SmsTrafficError
 from sms_traffic_async.lifecycle import CallScope, Interrupted, Life, SessionClosed
 from sms_traffic_async.policy.nodes import NodeSet
+from sms_traffic_async.protocols.parcels import Delivery, Parcels, Request
 from sms_traffic_async.telemetry import get_logger
 
 __all__ = ("Scopes",)
+
+R = TypeVar("R", bound=Request)
+D = TypeVar("D", bound=Delivery)
 
 _log = get_logger("http")
 
@@ -32,6 +37,16 @@ class Scopes:
     def call(self) -> CallScope:
         """The session's own scope, for a call that makes an outcome of ``Interrupted`` and ``SessionClosed`` itself."""
         return self._life.call()
+
+    async def carry(self, parcels: Parcels[R, D]) -> Parcels[R, D]:
+        """Send all of a call; what the end of the session interrupts gets its outcomes all the same."""
+        try:
+            with self.call():
+                await parcels.run()
+                self.probe_what_is_due()
+        except (Interrupted, SessionClosed):
+            parcels.interrupted()
+        return parcels
 
     @contextmanager
     def query(self, operation: str) -> Generator[None, None, None]:

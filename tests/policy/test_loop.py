@@ -174,7 +174,10 @@ async def test_too_late_still_tells_what_was_asked_for() -> None:
 async def test_repeats_are_paid_by_the_node_that_failed() -> None:
     place = house(U, R, (T, 1.0), "ok")
     await place.call()
-    assert [entry.budget for entry in place.nodes.snapshot()] == [500 - 14 - 5 + 1, 500 - 14]
+    assert [entry.budget for entry in place.nodes.snapshot()] == [
+        500 - 5 + 1,
+        500 - 14,
+    ]  # the turn to the other node was free
 
 
 async def test_after_an_ambiguous_attempt_repeats_are_free() -> None:
@@ -184,11 +187,11 @@ async def test_after_an_ambiguous_attempt_repeats_are_free() -> None:
 
 
 async def test_without_budget_it_stops_and_pays_nothing() -> None:
-    place = house(U, policy=replace(POLICY, budget=13))
+    place = house(U, U, policy=replace(POLICY, budget=13))
     stopped = await place.call()
     assert isinstance(stopped, Stopped)
     assert stopped.reason == "budget"
-    assert place.nodes.snapshot()[0].budget == 13
+    assert [entry.budget for entry in place.nodes.snapshot()] == [13, 13]
 
 
 async def test_a_429_is_cheaper_than_a_failure() -> None:

@@ -96,7 +96,7 @@ class SendRecord(Generic[M]):
         self._outcomes: list[Outcome | None] = [None] * len(members)
         self._open = len(members)
         self._attempts = 0
-        self._began = 0.0
+        self._began = clock.monotonic()
         self._nodes: list[str] = []
         self._maybe_nodes: list[str] = []
         self._cause: BaseException | None = None

@@ -4,9 +4,49 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sms_traffic_async.messages import StatusUpdate
+from sms_traffic_async.errors import OutcomeUnknown, SendError
+from sms_traffic_async.messages import StatusUpdate, Submission
+from sms_traffic_async.protocols.http.record import Outcome
 
-__all__ = ("CheckFailure", "CheckedReply", "StatusesReply")
+__all__ = ("CheckFailure", "CheckedReply", "Outcomes", "SendReply", "StatusesReply")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What became of each message of a send, in the order asked for.
+
+    Attributes:
+        outcomes: a ``Submission`` or a ``SendError`` for each recipient.
+    """
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def accepted(self) -> tuple[Submission, ...]:
+        """What the platform took."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Submission))
+
+    @property
+    def errors(self) -> tuple[SendError, ...]:
+        """What it did not take, or what nobody can tell."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SendError))
+
+    def raise_for_error(self) -> None:
+        """Raise the first error, an ``OutcomeUnknown`` before any other; do nothing if there is none."""
+        errors = sorted(self.errors, key=lambda error: not isinstance(error, OutcomeUnknown))
+        if errors:
+            raise errors[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReply(Outcomes):
+    """What became of each message of a send over v1, SOAP or e-mail.
+
+    Attributes:
+        requests: how many requests, or letters, the messages were shared out to.
+    """
+
+    requests: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Unpack
 
 from sms_traffic_async import message_rules as rules
-from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Balance, InboundMessage
-from sms_traffic_async.policy.limits import Pauses
-from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.http.pool import HttpPool
+from sms_traffic_async.protocols.http.shared import Shared
 from sms_traffic_async.protocols.http_v1.calls import V1Calls
 from sms_traffic_async.protocols.http_v1.lists import Lists
 from sms_traffic_async.protocols.http_v1.models import CheckedReply, StatusesReply
@@ -21,7 +19,6 @@ from sms_traffic_async.protocols.http_v1.sends import V1Sends
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.settings import Settings
-from sms_traffic_async.telemetry import Telemetry
 
 __all__ = ("HttpV1",)
 
@@ -40,20 +37,10 @@ class HttpV1(V1Sends):
         ConfigurationError: there is no login.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        pool: HttpPool,
-        nodes: NodeSet,
-        pauses: Pauses,
-        clock: Clock,
-        telemetry: Telemetry,
-        life: Life | None = None,
-    ) -> None:
-        calls = V1Calls(settings, pool=pool, nodes=nodes, pauses=pauses, clock=clock, telemetry=telemetry)
+    def __init__(self, settings: Settings, *, life: Life | None = None, **shared: Unpack[Shared]) -> None:
+        calls = V1Calls(settings, **shared)
         self._queries = Queries(calls)
-        super().__init__(settings, calls, Scopes(life or Life(), nodes=nodes, probe=self._queries.probe))
+        super().__init__(settings, calls, Scopes(life or Life(), nodes=shared["nodes"], probe=self._queries.probe))
         self.lists = Lists(calls, self._scopes, region=settings.phone_region)
 
     async def statuses(

@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from sms_traffic_async import message_rules as rules
-from sms_traffic_async.errors import InvalidMessage, OutcomeUnknown, SendError
-from sms_traffic_async.messages import Submission
-from sms_traffic_async.protocols.http.record import Outcome
-from sms_traffic_async.protocols.http.replies import CheckedReply, CheckFailure, StatusesReply
+from sms_traffic_async.errors import InvalidMessage
+from sms_traffic_async.protocols.http.replies import CheckedReply, CheckFailure, SendReply, StatusesReply
+from sms_traffic_async.protocols.members import Member, SendEvidence
 from sms_traffic_async.secrets import mask_phone
 from sms_traffic_async.text import Rus
 
@@ -82,36 +81,6 @@ def _settle(recipient: Recipient) -> InvalidMessage | None:
         if problem is None and any(char == ":" or char.isspace() for char in recipient.push_id):
             problem = InvalidMessage("push_id", f"<{len(recipient.push_id)} characters>", "no colon, no white space")
     return problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Member:
-    """One message of a request.
-
-    Attributes:
-        index: its place in what the caller gave.
-        key: its id in errors and submissions.
-        to: the number; "" for a whole group.
-        text: its own text; ``None`` where it gets the common one.
-        push_id: what it is recognised by in the answer.
-        parts: estimated number of parts.
-        parts_exact: whether the document leaves no doubt about it.
-        encoding: ``gsm7`` or ``ucs2``, as estimated.
-        label: v1 has nothing to look a message up by.
-    """
-
-    index: int
-    key: str
-    to: str
-    text: str | None = None
-    push_id: str | None = None
-    parts: int = 1
-    parts_exact: bool = True
-    encoding: str | None = None
-    label: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Member(key={self.key!r}, to={mask_phone(self.to)!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -196,35 +165,6 @@ class SendAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendReply:
-    """What became of each message of ``v1.send``, in the order asked for.
-
-    Attributes:
-        outcomes: a ``Submission`` or a ``SendError`` for each recipient.
-        requests: how many requests the messages were shared out to.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    requests: int = 1
-
-    @property
-    def accepted(self) -> tuple[Submission, ...]:
-        """What the platform took."""
-        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Submission))
-
-    @property
-    def errors(self) -> tuple[SendError, ...]:
-        """What it did not take, or what nobody can tell."""
-        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SendError))
-
-    def raise_for_error(self) -> None:
-        """Raise the first error, an ``OutcomeUnknown`` before any other; do nothing if there is none."""
-        errors = sorted(self.errors, key=lambda error: not isinstance(error, OutcomeUnknown))
-        if errors:
-            raise errors[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GroupReply:
     """A text went out to a whole mailing list.
 
@@ -274,36 +214,3 @@ class MembersReply:
 
     count: int | None
     requests: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class SendEvidence:
-    """All that is known of a message whose outcome is not (``OutcomeUnknown.evidence``).
-
-    v1 has nothing to look it up by: the cabinet, a report over v2 or a status
-    push can tell.
-
-    Attributes:
-        key: the id the library gave it, or your push_id.
-        push_id: the one it was sent with, if any.
-        nodes: the nodes that were tried, in order, each once.
-        first_attempt_at: when the first request began (aware, UTC).
-        last_attempt_at: when the last request that may have been taken ended.
-        attempts: how many requests.
-        to: the number; not printed.
-    """
-
-    key: str
-    push_id: str | None
-    nodes: tuple[str, ...]
-    first_attempt_at: datetime
-    last_attempt_at: datetime
-    attempts: int
-    to: str
-
-    def __repr__(self) -> str:
-        return (
-            f"SendEvidence(key={self.key!r}, nodes={self.nodes!r}, "
-            f"first_attempt_at={self.first_attempt_at.isoformat()!r}, "
-            f"last_attempt_at={self.last_attempt_at.isoformat()!r}, attempts={self.attempts})"
-        )

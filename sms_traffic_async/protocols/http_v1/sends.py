@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Unpack
 
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent
-from sms_traffic_async.lifecycle import Interrupted, SessionClosed
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.protocols.http_v1.arguments import (
@@ -20,8 +20,10 @@ from sms_traffic_async.protocols.http_v1.arguments import (
 )
 from sms_traffic_async.protocols.http_v1.calls import V1Calls
 from sms_traffic_async.protocols.http_v1.models import GroupReply, Recipient, SendReply, SendRequest
-from sms_traffic_async.protocols.http_v1.parcels import Parcels
+from sms_traffic_async.protocols.http_v1.sending import Delivery, pieces
+from sms_traffic_async.protocols.parcels import Parcels
 from sms_traffic_async.protocols.scopes import Scopes
+from sms_traffic_async.protocols.unkeyed import chosen
 from sms_traffic_async.settings import OnUnknown, Settings
 
 __all__ = ("V1Sends",)
@@ -171,39 +173,21 @@ class V1Sends:
         *,
         expires_in: float | None = None,
         isolate: bool = False,
-    ) -> Parcels:
+    ) -> Parcels[SendRequest, Delivery]:
         """Send what was read of a call, unless something is wrong with it."""
         if isinstance(requests, InvalidMessage):
             raise requests
-        if on_unknown not in {None, "raise", "resend"}:
-            raise ConfigurationError("on_unknown is 'raise' or 'resend'")
-        refused = self._guard(requests)
+        otherwise = chosen(on_unknown, self._settings.on_unknown)
+        refused = self._only_to.refusal(member.to for request in requests for member in request.members)
         if refused is not None:
             raise refused
-        clock = self._calls.clock
-        parcels = Parcels(
-            self._calls,
-            requests,
-            deadline=self._calls.deadline(timeout),
-            expires_at=math.inf if expires_in is None else clock.monotonic() + expires_in,
-            on_unknown=on_unknown or self._settings.on_unknown,
+        calls = self._calls
+        deliver = partial(
+            Delivery,
+            calls,
+            deadline=calls.deadline(timeout),
+            expires_at=math.inf if expires_in is None else calls.clock.monotonic() + expires_in,
+            on_unknown=otherwise,
             isolate=isolate,
         )
-        try:
-            with self._scopes.call():
-                await parcels.run()
-                self._scopes.probe_what_is_due()
-        except (Interrupted, SessionClosed):
-            parcels.interrupted()
-        return parcels
-
-    def _guard(self, requests: list[SendRequest]) -> NotSent | None:
-        if not self._only_to.active:
-            return None
-        try:
-            for request in requests:
-                for member in request.members:
-                    self._only_to.check(member.to)
-        except NotSent as error:
-            return error.with_traceback(None)  # without the frames that hold the number
-        return None
+        return await self._scopes.carry(Parcels(requests, deliver, apart=pieces))

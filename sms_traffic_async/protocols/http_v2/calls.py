@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
-from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.policy.attempts import KEYED_SEND, Attempt, CallRules, Verdict
-from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.loop import Finished
-from sms_traffic_async.policy.nodes import NodeSet
 from sms_traffic_async.protocols.http.answers import TEMPORARY, Damaged, Fault
 from sms_traffic_async.protocols.http.calls import HttpCalls
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest
-from sms_traffic_async.protocols.http.pool import HttpPool
+from sms_traffic_async.protocols.http.shared import Shared
 from sms_traffic_async.protocols.http_v2.failures import WORDING
 from sms_traffic_async.settings import Settings
-from sms_traffic_async.telemetry import Telemetry
 
 __all__ = ("TEMPORARY", "V2Calls")
 
@@ -29,29 +25,11 @@ _CREDENTIAL_STATUSES = frozenset({401, 403})
 class V2Calls(HttpCalls):
     """Everything that the calls of one v2 client share."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        pool: HttpPool,
-        nodes: NodeSet,
-        pauses: Pauses,
-        clock: Clock,
-        telemetry: Telemetry,
-    ) -> None:
+    def __init__(self, settings: Settings, **shared: Unpack[Shared]) -> None:
         credentials = settings.credentials
         if credentials.api_key is None:
             raise ConfigurationError("HTTP API v2 needs api_key= (or SMS_TRAFFIC_API_KEY)")
-        super().__init__(
-            settings,
-            pool=pool,
-            nodes=nodes,
-            pauses=pauses,
-            clock=clock,
-            telemetry=telemetry,
-            credential=credentials.public_id or "",
-            wording=WORDING,
-        )
+        super().__init__(settings, **shared, credential=credentials.public_id or "", wording=WORDING)
         self.send_rules = self.counted_per_node(KEYED_SEND)
         self._api_key = credentials.api_key
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from sms_traffic_async.clock import Clock
-from sms_traffic_async.errors import (
-    InvalidMessage,
-    NotSent,
-    OutcomeUnknown,
-    SendError,
-)
+from sms_traffic_async.errors import InvalidMessage, OutcomeUnknown, SendError
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Balance, Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
-from sms_traffic_async.policy.limits import Pauses
-from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.http.pool import HttpPool
+from sms_traffic_async.protocols.http.shared import Shared
 from sms_traffic_async.protocols.http_v2.arguments import read_send
 from sms_traffic_async.protocols.http_v2.batch import Batch, batch_of_message, batch_of_request
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
@@ -36,7 +28,6 @@ from sms_traffic_async.protocols.http_v2.resolving import resolve
 from sms_traffic_async.protocols.http_v2.sending import Delivery
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.settings import Settings
-from sms_traffic_async.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from sms_traffic_async.protocols.http_v2.reports.report import Report
@@ -54,22 +45,12 @@ class HttpV2:
         ConfigurationError: there is no API key.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        pool: HttpPool,
-        nodes: NodeSet,
-        pauses: Pauses,
-        clock: Clock,
-        telemetry: Telemetry,
-        life: Life | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings, *, life: Life | None = None, **shared: Unpack[Shared]) -> None:
         self._settings = settings
         self._life = life or Life()
-        self._calls = V2Calls(settings, pool=pool, nodes=nodes, pauses=pauses, clock=clock, telemetry=telemetry)
+        self._calls = V2Calls(settings, **shared)
         self._queries = Queries(self._calls)
-        self._scopes = Scopes(self._life, nodes=nodes, probe=self._queries.probe)
+        self._scopes = Scopes(self._life, nodes=shared["nodes"], probe=self._queries.probe)
         self._only_to = OnlyTo.from_env()
 
     async def submit(self, message: Message, *, timeout: float | None = None) -> Submission:  # noqa: ASYNC109 - the deadline of the whole call
@@ -90,7 +71,7 @@ class HttpV2:
             Before the request is written nothing was sent; after that the
             platform may have taken it. A repeat with the same ``key=`` is harmless.
         """
-        refused = self._guard(message.to)
+        refused = self._only_to.refusal((message.to,))
         if refused is not None:
             raise refused
         settings = self._settings
@@ -300,10 +281,9 @@ class HttpV2:
     async def _send(self, request: SendRequest | InvalidMessage, timeout: float | None) -> SendReply:  # noqa: ASYNC109 - the deadline of the whole call
         if isinstance(request, InvalidMessage):
             raise request
-        for destination in request.destinations:
-            refused = self._guard(destination.to)
-            if refused is not None:
-                raise refused
+        refused = self._only_to.refusal(destination.to for destination in request.destinations)
+        if refused is not None:
+            raise refused
         batch = batch_of_request(request, max_parts=self._settings.max_parts)
         outcomes, whole = await self._deliver(batch, timeout, None)
         if whole is not None:
@@ -328,10 +308,3 @@ class HttpV2:
         except (Interrupted, SessionClosed):
             outcomes = delivery.interrupted()
         return outcomes, delivery.whole_error
-
-    def _guard(self, phone: str) -> NotSent | None:
-        try:
-            self._only_to.check(phone)
-        except NotSent as error:
-            return error.with_traceback(None)  # without the frames that hold the number
-        return None

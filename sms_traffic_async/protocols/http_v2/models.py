@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from sms_traffic_async import message_rules as rules
-from sms_traffic_async.errors import InvalidMessage, OutcomeUnknown, SendError
-from sms_traffic_async.messages import Submission
+from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.record import Outcome
-from sms_traffic_async.protocols.http.replies import CheckedReply, CheckFailure, StatusesReply
+from sms_traffic_async.protocols.http.replies import CheckedReply, CheckFailure, Outcomes, StatusesReply
 from sms_traffic_async.secrets import mask_phone
 
 __all__ = (
@@ -163,32 +162,14 @@ class SendAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendReply:
-    """What became of each destination of ``v2.send``, in the order asked for.
+class SendReply(Outcomes):
+    """What became of each destination of ``v2.send``.
 
     Attributes:
-        outcomes: a ``Submission`` or a ``SendError`` for each destination.
         restrictive_id: the id the request went out under.
     """
 
-    outcomes: tuple[Outcome, ...]
     restrictive_id: str
-
-    @property
-    def accepted(self) -> tuple[Submission, ...]:
-        """What the platform took."""
-        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, Submission))
-
-    @property
-    def errors(self) -> tuple[SendError, ...]:
-        """What it did not take, or what nobody can tell."""
-        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SendError))
-
-    def raise_for_error(self) -> None:
-        """Raise the first error, an ``OutcomeUnknown`` before any other; do nothing if there is none."""
-        errors = sorted(self.errors, key=lambda error: not isinstance(error, OutcomeUnknown))
-        if errors:
-            raise errors[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -8,9 +8,10 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sms_traffic_async.clock import Clock
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
@@ -18,11 +19,14 @@ from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.http_v1.arguments import SendArguments, WantedRus
 from sms_traffic_async.protocols.http_v1.models import Recipient, SendReply
+from sms_traffic_async.protocols.login import login_of
+from sms_traffic_async.protocols.parcels import Parcels
 from sms_traffic_async.protocols.smtp.arguments import LetterMaker, arguments_of_message, carried
 from sms_traffic_async.protocols.smtp.models import Letter
 from sms_traffic_async.protocols.smtp.rate import LetterRate
 from sms_traffic_async.protocols.smtp.sending import Delivery, PostOffice
 from sms_traffic_async.protocols.smtp.servers import Servers
+from sms_traffic_async.protocols.unkeyed import chosen
 from sms_traffic_async.settings import OnUnknown, Settings
 from sms_traffic_async.settings_mail import SmtpOptions
 from sms_traffic_async.telemetry import Telemetry
@@ -61,9 +65,7 @@ class Smtp:
         pauses: Pauses | None = None,
         rate: LetterRate | None = None,
     ) -> None:
-        login, password = settings.credentials.login, settings.credentials.password
-        if login is None or password is None:
-            raise ConfigurationError("e-mail needs login= and password= (or SMS_TRAFFIC_LOGIN and …_PASSWORD)")
+        login, password = login_of(settings.credentials, "e-mail")
         fits = login.isascii() if options.variant == 1 else carried(login) and carried(password.reveal())
         if not fits:
             raise ConfigurationError("login and password: letters cannot carry some character of them")
@@ -192,7 +194,8 @@ class Smtp:
     ) -> tuple[tuple[Outcome, ...], int]:
         if isinstance(letters, InvalidMessage):
             raise letters
-        refused = self._guard(letters)
+        otherwise = chosen(on_unknown, self._settings.on_unknown)
+        refused = self._only_to.refusal(member.to for letter in letters for member in letter.members)
         if refused is not None:
             raise refused
         clock = self._office.clock
@@ -201,29 +204,20 @@ class Smtp:
             raise ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
         now = clock.monotonic()
         office = await self._opened()
-        deliveries = [
-            Delivery(
-                office,
-                letter,
-                deadline=now + seconds,
-                expires_at=math.inf if expires_in is None else now + expires_in,
-                on_unknown=on_unknown or self._settings.on_unknown,
-            )
-            for letter in letters
-        ]
-        done: list[tuple[Outcome, ...]] = []
+        deliver = partial(
+            Delivery,
+            office,
+            deadline=now + seconds,
+            expires_at=math.inf if expires_in is None else now + expires_in,
+            on_unknown=otherwise,
+        )
+        parcels = Parcels(letters, deliver)
         try:
             with self._life.call():
-                for delivery in deliveries:
-                    done.append(await delivery.run())  # noqa: PERF401 - what is done must survive an interruption
+                await parcels.run()
         except (Interrupted, SessionClosed):
-            done += [delivery.interrupted() for delivery in deliveries[len(done) :]]
-        found = {
-            member.index: outcome
-            for letter, outcomes in zip(letters, done, strict=True)
-            for member, outcome in zip(letter.members, outcomes, strict=True)
-        }
-        return tuple(found[index] for index in sorted(found)), len(letters)
+            parcels.interrupted()
+        return parcels.outcomes(), len(letters)
 
     async def _opened(self) -> PostOffice:
         """With a TLS context: building one is work of tens of milliseconds, and not for the loop."""
@@ -231,16 +225,6 @@ class Smtp:
         if office.context is None and office.options.tls != "none":
             self._office = office = replace(office, context=await asyncio.to_thread(_default_context))
         return office
-
-    def _guard(self, letters: list[Letter]) -> NotSent | None:
-        """The refusal of a number that may not be sent to."""
-        try:
-            for letter in letters:
-                for member in letter.members:
-                    self._only_to.check(member.to)
-        except NotSent as error:
-            return error.with_traceback(None)  # without the frames that hold the number
-        return None
 
 
 def _default_context() -> ssl.SSLContext:

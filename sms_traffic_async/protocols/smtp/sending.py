@@ -32,12 +32,13 @@ from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.loop import Finished, Stopped, run_call
 from sms_traffic_async.policy.nodes import NodeSet
 from sms_traffic_async.protocols.http.failures import UntrustedNode
-from sms_traffic_async.protocols.http.record import Outcome, SendRecord
-from sms_traffic_async.protocols.http_v1.models import Member, SendEvidence
+from sms_traffic_async.protocols.http.record import Outcome
+from sms_traffic_async.protocols.members import Member
 from sms_traffic_async.protocols.smtp.link import LinkFailed, LinkStage, hand_over
 from sms_traffic_async.protocols.smtp.models import Letter
 from sms_traffic_async.protocols.smtp.rate import LetterRate
 from sms_traffic_async.protocols.smtp.servers import NoServers, Servers
+from sms_traffic_async.protocols.unkeyed import UnkeyedRecord, closed
 from sms_traffic_async.secrets import redact
 from sms_traffic_async.settings import OnUnknown, Settings
 from sms_traffic_async.settings_mail import SmtpOptions
@@ -60,24 +61,6 @@ class PostOffice:
     clock: Clock
     telemetry: Telemetry
     context: ssl.SSLContext | None = None
-
-
-class Record(SendRecord[Member]):
-    """Outcomes, attempts and times of one letter."""
-
-    __slots__ = ()
-
-    def evidence(self, member: Member) -> SendEvidence:
-        """All that is known."""
-        return SendEvidence(
-            key=member.key,
-            push_id=member.push_id,
-            nodes=self.nodes,
-            first_attempt_at=self.first_attempt_at,
-            last_attempt_at=self.last_attempt_at,
-            attempts=self.attempts,
-            to=member.to,
-        )
 
 
 class Delivery:
@@ -107,7 +90,7 @@ class Delivery:
         self._rules = RESENDING_SEND if on_unknown == "resend" else UNKEYED_SEND
         self._stage: LinkStage | None = None
         self._node = ""
-        self._record = Record(
+        self._record = UnkeyedRecord(
             letter.members,
             via="smtp",
             operation=SEND,
@@ -154,9 +137,7 @@ class Delivery:
             elif self._stage.writing:
                 self._record.left_unanswered()
         if not self._record.ambiguous:
-            self._fail_open(
-                lambda member: NotSent(f"{SEND}: the session was closed.", reason="closed", message_key=member.key)
-            )
+            self._fail_open(lambda member: closed(SEND, member.key))
         return self._record.outcomes()
 
     async def _run_on(self, nodes: NodeSet) -> Finished[bool] | Stopped:

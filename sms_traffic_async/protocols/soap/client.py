@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import Unpack
 
-from sms_traffic_async.clock import Clock
-from sms_traffic_async.errors import InvalidMessage, NotSent
-from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
+from sms_traffic_async.errors import InvalidMessage
+from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Balance, Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
-from sms_traffic_async.policy.limits import Pauses
-from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.record import Outcome
+from sms_traffic_async.protocols.http.shared import Shared
+from sms_traffic_async.protocols.parcels import Parcels
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.protocols.soap.arguments import (
     SendArguments,
@@ -25,10 +25,10 @@ from sms_traffic_async.protocols.soap.arguments import (
 from sms_traffic_async.protocols.soap.calls import SoapCalls
 from sms_traffic_async.protocols.soap.models import Recipient, SendReply, SendRequest, StatusesReply
 from sms_traffic_async.protocols.soap.queries import STATUSES_CHUNK, Queries
-from sms_traffic_async.protocols.soap.sending import Parcels
+from sms_traffic_async.protocols.soap.sending import Delivery
+from sms_traffic_async.protocols.unkeyed import chosen
 from sms_traffic_async.settings import OnUnknown, Settings
 from sms_traffic_async.settings_soap import SoapOptions
-from sms_traffic_async.telemetry import Telemetry
 
 __all__ = ("Soap",)
 
@@ -42,12 +42,8 @@ class Soap:
     Args:
         settings: the credentials and everything general.
         options: the servers, and how SOAP is spoken.
-        pool: the connections.
-        nodes: health and budget of ``options.nodes``, by their names.
-        pauses: the session's.
-        clock: the session's.
-        telemetry: the session's.
         life: the session's.
+        **shared: the session's; ``nodes`` are those of the options, by their names.
 
     Raises:
         ConfigurationError: there is no login.
@@ -58,25 +54,13 @@ class Soap:
         settings: Settings,
         *,
         options: SoapOptions | None = None,
-        pool: HttpPool,
-        nodes: NodeSet,
-        pauses: Pauses,
-        clock: Clock,
-        telemetry: Telemetry,
         life: Life | None = None,
+        **shared: Unpack[Shared],
     ) -> None:
         self._settings = settings
-        self._calls = SoapCalls(
-            settings,
-            options=options or SoapOptions(),
-            pool=pool,
-            nodes=nodes,
-            pauses=pauses,
-            clock=clock,
-            telemetry=telemetry,
-        )
+        self._calls = SoapCalls(settings, options=options or SoapOptions(), **shared)
         self._queries = Queries(self._calls)
-        self._scopes = Scopes(life or Life(), nodes=nodes, probe=self._queries.probe)
+        self._scopes = Scopes(life or Life(), nodes=shared["nodes"], probe=self._queries.probe)
         self._only_to = OnlyTo.from_env()
 
     async def submit(
@@ -304,34 +288,19 @@ class Soap:
         on_unknown: OnUnknown | None,
         expires_in: float | None,
     ) -> tuple[Outcome, ...]:
-        refused = self._guard(requests)
+        otherwise = chosen(on_unknown, self._settings.on_unknown)
+        refused = self._only_to.refusal(member.to for request in requests for member in request.members)
         if refused is not None:
             raise refused
         calls = self._calls
-        parcels = Parcels(
+        deliver = partial(
+            Delivery,
             calls,
-            requests,
             deadline=calls.deadline(timeout),
             expires_at=math.inf if expires_in is None else calls.clock.monotonic() + expires_in,
-            on_unknown=on_unknown or self._settings.on_unknown,
+            on_unknown=otherwise,
         )
-        try:
-            with self._scopes.call():
-                await parcels.run()
-                self._scopes.probe_what_is_due()
-        except (Interrupted, SessionClosed):
-            parcels.interrupted()
-        return parcels.outcomes()
-
-    def _guard(self, requests: list[SendRequest]) -> NotSent | None:
-        """The refusal of a number that may not be sent to."""
-        try:
-            for request in requests:
-                for member in request.members:
-                    self._only_to.check(member.to)
-        except NotSent as error:
-            return error.with_traceback(None)  # without the frames that hold the number
-        return None
+        return (await self._scopes.carry(Parcels(requests, deliver))).outcomes()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._calls.clock.wall(), UTC)
