@@ -67,9 +67,25 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def state(session: nox.Session) -> None:
-    """Hypothesis state machines, 2,000 examples of 50 steps each. Takes minutes."""
+    """State machines and histories at length: 2,000 examples of 50 steps each. Takes minutes."""
     session.install("-e", ".[test]")
-    session.run("pytest", "-q", "-m", "state", "--timeout", "0", env={"SMS_TRAFFIC_HYPOTHESIS_PROFILE": "long"})
+    files = [
+        str(path)
+        for word in ("machine", "model", "history")
+        for path in sorted(Path("tests").rglob(f"test_*{word}.py"))
+    ]
+    session.run("pytest", "-q", "--timeout", "0", *files, env={"SMS_TRAFFIC_HYPOTHESIS_PROFILE": "long"})
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Every decoder under atheris; ``-- -max_total_time=600`` for ten minutes each (a minute by default)."""
+    session.install("-e", ".[dev]")
+    listed = session.run(
+        "python", "-c", "from tests.fuzz.targets import TARGETS; print(*TARGETS)", silent=True, env={"PYTHONPATH": "."}
+    )
+    for name in str(listed).split():
+        session.run("python", "-m", "tests.fuzz.run", name, *(session.posargs or ["-max_total_time=60"]))
 
 
 @nox.session
