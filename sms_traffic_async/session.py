@@ -295,7 +295,7 @@ class SmsTraffic:
         Raises:
             RequestError: no node answered, or the platform refused.
         """
-        return await (self.v2 if self._settings.credentials.api_key is not None else self.v1).balance()
+        return await self._default().balance()
 
     async def resolve(
         self,
@@ -351,10 +351,20 @@ class SmsTraffic:
         except (Interrupted, SessionClosed):
             raise RequestFailed("the session was closed", operation="wait_for") from None
 
+    def _default(self) -> HttpV2 | HttpV1:
+        credentials = self._settings.credentials
+        if credentials.api_key is not None:
+            return self.v2
+        if credentials.login is not None:
+            return self.v1
+        raise ConfigurationError(
+            "no credentials: give api_key= (SMS_TRAFFIC_API_KEY), or login= and password= (…_LOGIN, …_PASSWORD)"
+        )
+
     def _carrier(self, via: Via | None) -> HttpV2 | HttpV1 | Soap | Smtp:
         match via:
             case None:
-                return self.v2 if self._settings.credentials.api_key is not None else self.v1
+                return self._default()
             case "v2":
                 return self.v2
             case "v1":

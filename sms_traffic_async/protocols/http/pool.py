@@ -22,7 +22,7 @@ from sms_traffic_async.protocols.http.ports import (
     borrowed_sender,
     deaf_cookies,
 )
-from sms_traffic_async.settings import HttpOptions, Settings
+from sms_traffic_async.settings import HttpOptions, Settings, SoapOptions
 from sms_traffic_async.telemetry import Telemetry, get_logger
 
 __all__ = ("HttpPool",)
@@ -54,7 +54,8 @@ class HttpPool:
         self.circuit = CredentialCircuit()
         self.logins = RefusedLogins()
         self._options = settings.http
-        soap = settings.soap.nodes if settings.credentials.login is not None else ()
+        # Beside nodes on loopback, SOAP's default address is not meant: no certificates are loaded for its sake.
+        soap = () if settings.soap == SoapOptions() else settings.soap.nodes
         self._tls = any(node.url.startswith("https:") for node in (*settings.nodes, *soap))
         self._borrowed = None if settings.http.client is None else borrowed_sender(settings.http.client)
         self._context = settings.http.ssl_context
