@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 __all__ = ("main",)
 
+_INTERRUPTED = 130
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -21,9 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         from sms_traffic_async.cli.app import run
+
+        return run(sys.argv[1:] if argv is None else list(argv))
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in {"cyclopts", "rich"}:
             raise
         print("sms-traffic needs the [cli] extra: pip install 'sms-traffic-async[cli]'", file=sys.stderr)
         return 4
-    return run(sys.argv[1:] if argv is None else list(argv))
+    except KeyboardInterrupt:
+        return _INTERRUPTED  # while it was still being imported

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
+from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.session import SmsTraffic
-from sms_traffic_async.settings import Timeouts, parse_nodes
+from sms_traffic_async.settings import Settings, SoapOptions, Timeouts, parse_nodes
 
-__all__ = ("Connect",)
+__all__ = ("Carrier", "CarryingVia", "Connect")
+
+CarryingVia: TypeAlias = Literal["v2", "v1", "soap"]
+
+SOAP_VARIABLE = "SMS_TRAFFIC_SOAP_URL"
+SOAP_SERVERS = 2
+LONGEST = 86_400
 
 
 @Parameter(name="*")
@@ -22,10 +31,57 @@ class Connect:
         tuple[str, ...],
         Parameter(negative="", show_default=False, help="Base URL of a node, preferred first; may be repeated."),
     ] = ()
-    timeout: Annotated[float, Parameter(help="Seconds for a whole call, repeats included.")] = 30.0
-    json: Annotated[bool, Parameter(negative="", help="Print one JSON object per line.")] = False
+    timeout: Annotated[
+        float, Parameter(validator=Number(gt=0, lte=LONGEST), help="Seconds for a whole call, repeats included.")
+    ] = 30.0
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Print one JSON object per line, errors too.")
+    ] = False
 
     def session(self) -> SmsTraffic:
-        """A session as the environment and these options say."""
+        """A session as the environment and these options say.
+
+        Raises:
+            ConfigurationError: no credentials, or something that cannot be used.
+        """
         changes: dict[str, Any] = {"nodes": parse_nodes(self.node)} if self.node else {}
-        return SmsTraffic.from_env(timeouts=Timeouts(deadline=self.timeout), **changes)
+        settings = Settings.from_env(timeouts=Timeouts(deadline=self.timeout), **changes)
+        credentials = settings.credentials
+        if credentials.api_key is None and credentials.login is None:
+            raise ConfigurationError(
+                "no credentials: set SMS_TRAFFIC_API_KEY, or SMS_TRAFFIC_LOGIN and SMS_TRAFFIC_PASSWORD (or name files "
+                "in …_FILE). 'sms-traffic demo' and 'sms-traffic sandbox' need none of your own"
+            )
+        return SmsTraffic.from_settings(settings.with_changes(soap=self._soap(settings)))
+
+    def _soap(self, settings: Settings) -> SoapOptions:
+        return settings.soap
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Carrier(Connect):
+    """``Connect`` with a choice of protocol."""
+
+    via: Annotated[
+        CarryingVia | None,
+        Parameter(show_default=False, help="The protocol. [default: v2 with an API key, else v1]"),
+    ] = None
+    soap_url: Annotated[
+        str | None, Parameter(help=f"Where SOAP is spoken, instead of {SOAP_VARIABLE}; a second server after a comma.")
+    ] = None
+
+    def protocol(self, sms: SmsTraffic) -> CarryingVia:
+        """The protocol to use."""
+        return self.via or ("v1" if sms.settings.credentials.api_key is None else "v2")
+
+    def _soap(self, settings: Settings) -> SoapOptions:
+        """SOAP has servers of its own."""
+        named = self.soap_url or os.environ.get(SOAP_VARIABLE, "")
+        urls = [url.strip() for url in named.split(",") if url.strip()]
+        # Plain http is a platform on this machine. What is meant for it must not reach the real one by SOAP.
+        if not urls and all(node.url.startswith("http:") for node in settings.nodes):
+            urls = [f"{node.url}/soap.php" for node in settings.nodes[:SOAP_SERVERS]]
+        if len(urls) > SOAP_SERVERS:
+            raise ConfigurationError(f"{SOAP_VARIABLE} or --soap-url: one URL, or two with a comma between")
+        return SoapOptions(url=urls[0], second_url=urls[1] if len(urls) > 1 else None) if urls else settings.soap

@@ -19,7 +19,7 @@ from sms_traffic_async.cli.output import Exit, Output, printable, table
 from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded, Rejected, SmsTrafficError
 from sms_traffic_async.messages import Message, Submission, Via
 from sms_traffic_async.session import SmsTraffic
-from sms_traffic_async.settings import SmtpOptions, SoapOptions, Timeouts
+from sms_traffic_async.settings import SmtpOptions, Timeouts
 from sms_traffic_async.text import segment
 
 if TYPE_CHECKING:
@@ -119,7 +119,6 @@ def _session(sandbox: Sandbox) -> SmsTraffic:
     host, port = sandbox.smtp_address
     return SmsTraffic(
         **sandbox.client_options(),
-        soap=SoapOptions(url=sandbox.soap_urls[0], second_url=sandbox.soap_urls[1]),
         smtp=SmtpOptions(
             sender="shop@example.ru",
             host=host,

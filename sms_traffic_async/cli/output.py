@@ -7,11 +7,12 @@ printed with control characters escaped, so a text cannot drive the terminal.
 from __future__ import annotations
 
 import enum
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import orjson
 from rich.console import Console
@@ -26,14 +27,18 @@ from sms_traffic_async.errors import (
     PermissionDenied,
     RateLimited,
     Rejected,
+    RequestFailed,
     RequestRefused,
+    SendError,
     SmsTrafficError,
 )
 
-__all__ = ("Exit", "Output", "exit_code", "printable", "table")
+__all__ = ("Exit", "Output", "UsageError", "exit_code", "printable", "table")
 
 
 _JSON = orjson.OPT_PASSTHROUGH_SUBCLASS
+PIPE_WIDTH = 10_000
+"""Columns where nobody looks: a table that goes to another program breaks no line of it."""
 
 
 class Exit(enum.IntEnum):
@@ -50,6 +55,10 @@ class Exit(enum.IntEnum):
     INTERRUPTED = 130
 
 
+class UsageError(SmsTrafficError):
+    """The command line cannot be understood; nothing was done."""
+
+
 _EXITS: tuple[tuple[type[SmsTrafficError], Exit], ...] = (
     (RateLimited, Exit.RATE_LIMITED),
     (OutcomeUnknown, Exit.UNKNOWN),
@@ -57,6 +66,7 @@ _EXITS: tuple[tuple[type[SmsTrafficError], Exit], ...] = (
     (PermissionDenied, Exit.CONFIGURATION),
     (ConfigurationError, Exit.CONFIGURATION),
     (InvalidMessage, Exit.USAGE),
+    (UsageError, Exit.USAGE),
     (Rejected, Exit.REFUSED),
     (RequestRefused, Exit.REFUSED),
 )
@@ -88,12 +98,52 @@ def _plain(value: object) -> str:
     raise TypeError
 
 
+# Not cut in two on a narrow terminal: somebody will want to copy them.
+_WHOLE = frozenset({"created_at", "member", "message_id", "recipient", "sender", "sent_at", "status_at", "to"})
+
+
 def table(*columns: str, title: str | None = None) -> Table:
     """A table in the one style every command uses."""
     made = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     return made
+
+
+def _console(file: TextIO) -> Console:
+    # No :names: of emoji: what came from outside is printed as it is.
+    console = Console(file=file, highlight=False, emoji=False)
+    if not console.is_terminal and not os.environ.get("COLUMNS"):
+        console.width = PIPE_WIDTH
+    return console
+
+
+def _facts(error: BaseException) -> dict[str, Any]:
+    """What a program wants to know of an error; always the same names."""
+    return {
+        "outcome": error.outcome.value if isinstance(error, SendError) else None,
+        "code": getattr(error, "code", None),
+        "node": getattr(error, "node", None),
+        "key": getattr(error, "message_key", None),
+        "tracking_data": _label(error),
+        "retry_after": getattr(error, "retry_after", None),
+    }
+
+
+def _label(error: BaseException) -> str | None:
+    """What the platform can be asked by, where an answer was lost."""
+    return getattr(getattr(error, "evidence", None), "tracking_data", None)
+
+
+def _next(error: BaseException) -> str:
+    """What to do now, at a shell, where the error itself does not say."""
+    if isinstance(error, OutcomeUnknown) and _label(error):
+        return f"ask what became of it: sms-traffic status --tracking-data {_label(error)}"
+    if isinstance(error, RequestFailed):
+        return (
+            "check the network and SMS_TRAFFIC_NODES (or --node); --timeout allows more time; asking again is harmless"
+        )
+    return ""
 
 
 class Output:
@@ -101,13 +151,16 @@ class Output:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=False)
-        self.err = Console(file=sys.stderr, highlight=False)
+        self.out = _console(sys.stdout)
+        self.err = _console(sys.stderr)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON object on one line."""
-        sys.stdout.write(orjson.dumps(record, default=_plain, option=_JSON).decode() + "\n")
+        line = orjson.dumps(record, default=_plain, option=_JSON | orjson.OPT_APPEND_NEWLINE)
+        # Bytes: NDJSON is UTF-8 with line feeds, whatever the locale and the system.
         sys.stdout.flush()
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
     def records(self, records: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None = None) -> None:
         """Records as NDJSON, or as a table of the given columns."""
@@ -133,9 +186,11 @@ class Output:
         """Say what went wrong; the exit code for it."""
         code = exit_code(error)
         if self.json:
-            self.record({"error": type(error).__name__, "message": str(error), "exit_code": int(code)})
+            self.record({"error": type(error).__name__, "message": str(error), "exit_code": int(code)} | _facts(error))
         else:
             self.err.print(f"[bold red]{type(error).__name__}[/]: {escape(printable(error))}")
+            if _next(error):
+                self.note(_next(error))
         return int(code)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from sms_traffic_async.cli.connect import Connect
 from sms_traffic_async.cli.output import Exit, Output, printable
-from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.cli.times import Ago, AgoOrNone
 
 NAME = "report"
 __all__ = ("NAME", "command")
@@ -20,8 +20,8 @@ __all__ = ("NAME", "command")
 
 async def command(
     *,
-    since: Annotated[str, Parameter(help="From this time on, such as 2026-01-31T00:00+03:00.")],
-    until: Annotated[str, Parameter(help="Up to this time.")],
+    since: Annotated[Ago, Parameter(help="From this time on: 2026-01-31T00:00+03:00, or how long ago, such as 2h.")],
+    until: Annotated[AgoOrNone, Parameter(help="Up to this time. [default: now]")] = None,
     to: Annotated[
         Path | None, Parameter(help="Write the file the platform made here, instead of printing rows.")
     ] = None,
@@ -35,14 +35,17 @@ async def command(
     ] = (),
     connect: Connect | None = None,
 ) -> int:
-    """Fetch a report of messages: rows on standard output, or the file with --to."""
+    """Fetch a report of messages: rows under a line of names on standard output, or the file with --to.
+
+    Needs an API key.
+    """
     options = connect or Connect()
     output = Output(json=options.json)
     async with (
         options.session() as sms,
         sms.v2.report(
-            since=_time("--since", since),
-            until=_time("--until", until),
+            since=since,
+            until=until or datetime.now(UTC),
             format=format,
             type=type,
             status=status,
@@ -52,24 +55,22 @@ async def command(
         ) as report,
     ):
         if to is not None:
-            size = await report.save(to)
-            output.note(f"{to}: {size} bytes")
+            saved = await report.save(to)
+            if options.json:
+                output.record({"file": str(saved.path), "bytes": saved.size})
+            output.note(f"{saved.path}: {saved.size:,} bytes")
             return Exit.DONE
         lines = csv.writer(sys.stdout, delimiter=";", lineterminator="\n")
+        named = False
         async for row in report:
             if options.json:
                 output.record(dict(zip(row.fields, row.raw, strict=False)))
-            else:
-                # A file gets the text as it is; a terminal must not be driven by it.
-                lines.writerow(map(printable, row.raw) if output.out.is_terminal else row.raw)
+                continue
+            if not named:
+                lines.writerow(row.fields)
+                named = True
+            # A file gets the text as it is; a terminal must not be driven by it.
+            lines.writerow(map(printable, row.raw) if output.out.is_terminal else row.raw)
+        if not named and not options.json:
+            output.note("no messages in that time")
     return Exit.DONE
-
-
-def _time(name: str, text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.utcoffset() is None:
-        raise ConfigurationError(f"{name} is a time with its zone, such as 2026-01-31T00:00+03:00, not {text!r}")
-    return moment

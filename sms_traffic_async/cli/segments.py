@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.markup import escape
 
 from sms_traffic_async.cli.output import Exit, Output, printable, table
+from sms_traffic_async.cli.stdin import read_text
 from sms_traffic_async.text import segment
 
 NAME = "segments"
@@ -20,14 +20,14 @@ def command(
     /,
     *,
     reference_bytes: Annotated[Literal[1, 2], Parameter(help="Octets of the reference that ties parts together.")] = 1,
-    json: Annotated[bool, Parameter(negative="", help="Print one JSON object.")] = False,
+    json: Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object.")] = False,
 ) -> int:
     """Show how a text is cut into parts, and which characters make it UCS-2.
 
     Needs no connection.
     """
     output = Output(json=json)
-    body = sys.stdin.read().removesuffix("\n") if text == "-" else text
+    body = read_text(output) if text == "-" else text
     made = segment(body, reference_bytes=reference_bytes)
     record = {
         "encoding": str(made.encoding),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from sms_traffic_async.cli.connect import Connect
-from sms_traffic_async.cli.output import Exit, Output
+from sms_traffic_async.cli.connect import Carrier
+from sms_traffic_async.cli.output import Exit, Output, UsageError
 from sms_traffic_async.messages import StatusUpdate
+from sms_traffic_async.protocols.http.replies import StatusesReply
+from sms_traffic_async.session import SmsTraffic
 
 NAME = "status"
 __all__ = ("NAME", "as_record", "command")
 
-COLUMNS = ("message_id", "status", "status_at", "error", "reason", "tracking_data")
+COLUMNS = ("message_id", "status", "status_at", "reason")
+UNKNOWN = "not known to the platform"
 
 
 async def command(
@@ -22,24 +25,37 @@ async def command(
     /,
     *,
     tracking_data: Annotated[
-        tuple[str, ...], Parameter(negative="", show_default=False, help="Ask by your own label; may be repeated.")
+        tuple[str, ...],
+        Parameter(negative="", show_default=False, help="Ask by your own label; may be repeated; v2 only."),
     ] = (),
-    connect: Connect | None = None,
+    connect: Carrier | None = None,
 ) -> int:
     """Print the present status of messages.
 
-    Exits with 3 when the platform does not know some of them.
+    Exits with 3 when the platform does not know some of them: it tells for two days.
     """
-    options = connect or Connect()
+    options = connect or Carrier()
     output = Output(json=options.json)
     if not ids and not tracking_data:
-        output.note("nothing to ask for: give message ids or --tracking-data")
-        return Exit.USAGE
+        raise UsageError("nothing to ask for: give message ids or --tracking-data")
+    if tracking_data and options.via not in {None, "v2"}:
+        raise UsageError(f"--tracking-data is known to v2 only: leave out --via {options.via}")
     async with options.session() as sms:
-        reply = await sms.v2.statuses(ids, tracking_data=tracking_data, extended=True)
-    missing = [{"message_id": item, "status": None, "reason": "not known to the platform"} for item in reply.missing]
-    output.records([*map(as_record, reply.found), *missing], COLUMNS)
-    return Exit.SOME_FAILED if reply.missing else Exit.DONE
+        reply = await _ask(sms, options, ids, tracking_data)
+    missing = [_missing(item, None) for item in reply.missing]
+    missing += [_missing(None, label) for label in reply.missing_tracking_data]
+    output.records([*map(as_record, reply.found), *missing], (*COLUMNS, "tracking_data") if tracking_data else COLUMNS)
+    return Exit.SOME_FAILED if missing else Exit.DONE
+
+
+async def _ask(sms: SmsTraffic, options: Carrier, ids: Sequence[str], labels: Sequence[str]) -> StatusesReply:
+    match "v2" if labels else options.protocol(sms):
+        case "v1":
+            return await sms.v1.statuses(ids)
+        case "soap":
+            return await sms.soap.statuses(ids)
+        case _:
+            return await sms.v2.statuses(ids, tracking_data=labels, extended=True)
 
 
 def as_record(update: StatusUpdate) -> Mapping[str, Any]:
@@ -54,4 +70,19 @@ def as_record(update: StatusUpdate) -> Mapping[str, Any]:
         "error": None if update.error is None else int(update.error),
         "reason": update.error_text,
         "tracking_data": update.tracking_data,
+    }
+
+
+def _missing(message_id: str | None, label: str | None) -> Mapping[str, Any]:
+    """The names of ``as_record``, so that a program finds the same in every line."""
+    return {
+        "message_id": message_id,
+        "status": None,
+        "final": False,
+        "submitted_at": None,
+        "sent_at": None,
+        "status_at": None,
+        "error": None,
+        "reason": UNKNOWN,
+        "tracking_data": label,
     }

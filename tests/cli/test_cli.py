@@ -1,8 +1,10 @@
-"""The command line against a sandbox in another process: output, exit codes, secrets."""
+"""The command line as a process of its own: streams, signals, pipes, and what is missing."""
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,44 +13,35 @@ from pathlib import Path
 import pytest
 
 from sms_traffic_async.cli import main
-from sms_traffic_async.sandbox import DEFAULT_API_KEY
+from tests.cli.conftest import Platform
 
 ROOT = Path(__file__).parents[2]
+MODULE = [sys.executable, "-m", "sms_traffic_async"]
+COMMANDS = ("demo", "send", "status", "balance", "report", "incoming", "segments", "sandbox", "lists")
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """A shell that starts the tests in its background has them ignore SIGINT, and a child inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def environment(**environ: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), **environ}
 
 
 def command(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "sms_traffic_async", *arguments],
+        [*MODULE, *arguments],
         capture_output=True,
         text=True,
+        encoding="utf-8",
         timeout=50,
         check=False,
-        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT), **environ},
+        env=environment(**environ),
     )
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """``sms-traffic sandbox`` as a user runs it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sms_traffic_async", "sandbox", "--port", "0", "--port2", "0", "--smtp-port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdout is not None
-    variables: dict[str, str] = {}
-    for line in process.stdout:
-        if line.strip() == "ready":
-            break
-        if "=" in line:
-            name, _, value = line.strip().partition("=")
-            variables[name] = value
-    yield variables
-    process.send_signal(signal.SIGINT)
-    rest = process.stdout.read()
-    assert process.wait(10) == 0, rest
-    process.stdout.close()
 
 
 def test_the_demo_follows_every_message_to_its_end() -> None:
@@ -66,105 +59,126 @@ def test_the_demo_follows_every_message_to_its_end() -> None:
 
 
 def test_the_demo_for_people() -> None:
-    done = command("demo")
+    done = command("demo", COLUMNS="80")
     assert done.returncode == 0, done.stderr
     assert "followed to their end" in done.stdout.replace("\n", " ").replace("  ", " ")
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_send_and_follow(served: dict[str, str]) -> None:
-    done = command("send", "+7 916 111-22-33", "Код 1234", "--wait", "20", "--json", **served)
+def test_the_sandbox_leads_a_client_to_itself_and_ends_with_ctrl_c() -> None:
+    ports = ("--port", "0", "--port2", "0", "--smtp-port", "0")
+    process = subprocess.Popen([*MODULE, "sandbox", *ports, "--json"], stdout=subprocess.PIPE, env=environment())
+    assert process.stdout is not None
+    with process.stdout:
+        ready = json.loads(process.stdout.readline())
+        assert ready["event"] == "ready"
+        assert ",".join(ready["nodes"]) == ready["environment"]["SMS_TRAFFIC_NODES"]
+        assert re.fullmatch(r"127\.0\.0\.1:\d+", ready["smtp"])
+        done = command("send", "79161112233", "text", "--json", **ready["environment"])
+        assert done.returncode == 0, done.stderr
+        process.send_signal(signal.SIGINT)
+        assert json.loads(process.stdout.read()) == {"event": "stopped"}
+        assert process.wait(10) == 0
+
+
+def test_json_is_utf8_and_a_table_survives_in_any_locale(platform: Platform) -> None:
+    environ = {**platform.environ, "PYTHONIOENCODING": "ascii"}
+    assert "клиенты" in command("lists", "--json", **environ).stdout
+    done = command("lists", **environ)
     assert done.returncode == 0, done.stderr
-    sent, update = map(json.loads, done.stdout.splitlines())
-    assert (sent["via"], sent["to"], sent["parts"], sent["encoding"]) == ("v2", "79161112233", 1, "ucs2")
-    assert (update["message_id"], update["status"]) == (sent["message_ids"][0], "Delivered")
-
-    asked = command("status", sent["message_ids"][0], "1", "--json", **served)
-    assert asked.returncode == 3
-    found, missing = map(json.loads, asked.stdout.splitlines())
-    assert found["status"] == "Delivered"
-    assert missing["status"] is None
+    assert "клиенты".encode("unicode_escape").decode() in done.stdout
 
 
-def test_a_text_from_standard_input_and_a_table(served: dict[str, str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sms_traffic_async", "send", "79161112234", "-"],
-        input="из файла",
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **served},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "79161112234" in done.stdout
+def test_a_table_in_a_pipe_breaks_no_line(platform: Platform) -> None:
+    environ = {name: value for name, value in environment(**platform.environ).items() if name != "COLUMNS"}
+    arguments = [*MODULE, "status", "1" * 100, "--tracking-data", "a" * 40]
+    done = subprocess.run(arguments, capture_output=True, text=True, env=environ, timeout=50, check=False)
+    assert done.returncode == 3, done.stderr
+    assert [len(line.split()) > 1 for line in done.stdout.splitlines()] == [True, True, True]
 
 
-def test_balance(served: dict[str, str]) -> None:
-    done = command("balance", "--json", **served)
-    assert done.returncode == 0, done.stderr
-    assert float(json.loads(done.stdout)["balance"]) > 0
+@pytest.mark.parametrize("arguments", [["lists", "--json"], ["demo", "--json"]], ids=["lists", "demo"])
+def test_a_reader_that_goes_away_is_no_traceback(platform: Platform, arguments: list[str]) -> None:
+    with subprocess.Popen(
+        [*MODULE, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(**platform.environ),
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+        assert process.wait(10) == 1
 
 
-def test_report_as_rows_and_as_a_file(served: dict[str, str], tmp_path: Path) -> None:
-    command("send", "79161112235", "для отчёта", **served)
-    window = ("--since", "2020-01-01T00:00+03:00", "--until", "2100-01-01T00:00+03:00")
-    rows = command("report", *window, "--subscriber", "79161112235", "--field", "subscriber", "--json", **served)
-    assert rows.returncode == 0, rows.stderr
-    assert [json.loads(line) for line in rows.stdout.splitlines()] == [{"subscriber": "79161112235"}]
-    target = tmp_path / "report.csv"
-    saved = command("report", *window, "--to", str(target), **served)
-    assert saved.returncode == 0, saved.stderr
-    assert "79161112235" in target.read_text(encoding="utf-8")
+@pytest.mark.parametrize("via", ["v2", "v1"])
+def test_ctrl_c_half_way_is_130_and_says_what_it_means(platform: Platform, via: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        node = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [*MODULE, "send", "79161112233", "text", "--via", via, "--node", node],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(**platform.environ),
+        )
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(10)  # the request is on its way
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
+    assert "the SMS may have gone out" in " ".join(err.split())
+    assert "Traceback" not in err
+    assert "79161112233" not in err
 
 
-@pytest.mark.parametrize(
-    "arguments,environ,code,says",
-    [
-        (["send", "79161112233"], {}, 2, "TEXT"),
-        (["nonsense"], {}, 2, "nonsense"),
-        (["status"], {}, 2, "nothing to ask for"),
-        (["send", "12", "text"], {}, 2, "to:"),
-        (["send", "79161112233", "text", "--start-at", "soon"], {}, 4, "--start-at"),
-        (["balance"], {"SMS_TRAFFIC_API_KEY": ""}, 4, "SMS_TRAFFIC_API_KEY"),
-        (["balance"], {"SMS_TRAFFIC_API_KEY": "1/wrong"}, 4, "Check the API key"),
-        (["send", "79161119432", "text"], {}, 5, "432"),
-        (["send", "79161112233", "text"], {"SMS_TRAFFIC_ONLY_TO": "79990000000"}, 1, "ONLY_TO"),
-        (["report", "--since", "today", "--until", "2100-01-01T00:00+03:00"], {}, 4, "--since"),
-    ],
-)
-def test_what_goes_wrong_is_said_with_its_exit_code(
-    served: dict[str, str], arguments: list[str], environ: dict[str, str], code: int, says: str
-) -> None:
-    done = command(*arguments, **(served | environ))
-    assert done.returncode == code, done.stdout + done.stderr
-    assert says in done.stderr
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert DEFAULT_API_KEY.split("/")[1] not in done.stderr
-
-
-def test_an_error_as_json(served: dict[str, str]) -> None:
-    done = command("send", "79161119432", "text", "--json", **served)
-    assert done.returncode == 5
-    assert json.loads(done.stdout)["exit_code"] == 5
-
-
-def test_segments(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["segments", "a" * 161, "--json"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    assert (record["encoding"], record["parts"], record["units_left"]) == ("gsm7", 2, 145)
-    assert main(["segments", "one \x1b[31m euro: €"]) == 0
-    shown = capsys.readouterr().out
-    assert "\x1b[31m" not in shown
-    assert "without them" not in shown
+def test_ctrl_c_ends_the_wait_for_standard_input() -> None:
+    terminal, theirs = pytest.importorskip("pty").openpty()
+    try:
+        with subprocess.Popen(
+            [*MODULE, "send", "79161112233", "-"],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        ) as process:
+            assert process.stderr is not None
+            assert b"type the text" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.read() == b"interrupted\n"
+            assert process.wait(10) == 130
+    finally:
+        os.close(terminal)
+        os.close(theirs)
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("demo", "send", "status", "balance", "report", "segments", "sandbox"):
+    for name in COMMANDS:
         assert name in shown
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "lists show", "lists add", "lists remove"])
+def test_every_command_explains_itself_and_has_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*name.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Usage: sms-traffic {name}" in shown
+    assert "--json" in shown
+
+
+def test_the_page_of_the_commands_names_each_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert f"\n## `{name}`\n" in page
+    for name in (*COMMANDS, "lists show", "lists add", "lists remove"):
+        assert f"$ sms-traffic {name}" in page
+        main([*name.split(), "--help"])
+        for option in re.findall(r"(--[a-z0-9-]+) ", capsys.readouterr().out):
+            assert f"`{option}" in page, f"{name} {option}"
 
 
 @pytest.mark.parametrize("missing", ["cyclopts", "rich"])
