@@ -17,7 +17,7 @@ from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import StatusUpdate, Via
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.settings import Node, Settings
+from sms_traffic_async.settings import Node, Settings, SoapOptions
 from sms_traffic_async.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -93,6 +93,10 @@ class Connections:
         """
         from sms_traffic_async.protocols.soap import Soap
 
+        if settings.soap == SoapOptions() and settings.nodes != Settings().nodes:
+            raise ConfigurationError(
+                "SOAP has servers of its own, and nodes= leads elsewhere: give soap=SoapOptions(url=...)"
+            )
         if self._soap_nodes is None:
             self._soap_nodes = self._node_set(self.settings.soap.nodes)
         return Soap(settings, options=settings.soap, pool=self.pool, nodes=self._soap_nodes, **self._common())

@@ -15,7 +15,7 @@ import asyncio
 import contextvars
 import enum
 import os
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
@@ -44,11 +44,11 @@ class SessionClosed(Exception):
 class CallScope:
     """One public call under way. Close can interrupt it, once, after the grace time."""
 
-    __slots__ = ("_cancelling", "_interrupted", "_life", "_task")
+    __slots__ = ("_cancelling", "_interrupted", "_life", "task")
 
     def __init__(self, life: Life) -> None:
         self._life = life
-        self._task: asyncio.Task[Any] | None = None
+        self.task: asyncio.Task[Any] | None = None
         self._cancelling = 0
         self._interrupted = False
 
@@ -59,7 +59,7 @@ class CallScope:
         task = asyncio.current_task()
         if task is None:
             raise ConfigurationError("a session is used from inside an asyncio task")
-        self._task = task
+        self.task = task
         self._cancelling = task.cancelling()
         self._life.calls.add(self)
         return self
@@ -68,17 +68,17 @@ class CallScope:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._life.forget(self)
-        if not self._interrupted or self._task is None:
+        if not self._interrupted or self.task is None:
             return
         # As asyncio.timeout does: our own cancel() is taken back, a foreign one is left to go on.
-        if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self.task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise Interrupted from None
 
     def interrupt(self) -> None:
         """Cancel the call; it surfaces as ``Interrupted`` and not as a cancellation."""
-        if not self._interrupted and self._task is not None:
+        if not self._interrupted and self.task is not None:
             self._interrupted = True
-            self._task.cancel()
+            self.task.cancel()
 
 
 class Life:
@@ -122,6 +122,12 @@ class Life:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+    def interrupt(self, tasks: Collection[asyncio.Task[Any]]) -> None:
+        """Interrupt the calls that these tasks are making."""
+        for call in tuple(self.calls):
+            if call.task in tasks:
+                call.interrupt()
 
     def forget(self, call: CallScope) -> None:
         """A call ended."""

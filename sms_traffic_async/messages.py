@@ -34,7 +34,7 @@ MOSCOW = timezone(timedelta(hours=3), "UTC+3")
 """The platform's zone where a date carries none (field notes, 0.6)."""
 
 Via: TypeAlias = Literal["v2", "v1", "soap", "smpp", "smtp"]
-Evidence: TypeAlias = Literal["answer", "lookup", "push"]
+Evidence: TypeAlias = Literal["answer", "lookup", "push", "handover"]
 
 TRACKING_DATA_MAX = 40
 KEY_MAX = 200
@@ -191,7 +191,8 @@ class Submission:
         to: the number.
         node: the node that took it.
         evidence: how we know: the ``answer`` itself, a ``lookup`` after an
-            answer was lost, or a ``push``.
+            answer was lost, or a ``push``. ``handover`` is less than the others:
+            a mail server has the letter, and the platform has yet to answer.
         parts: the estimated number of parts; exact where ``parts_exact``.
         encoding: ``gsm7`` or ``ucs2``, as estimated.
         accepted_at: when we learnt of it (aware, UTC).

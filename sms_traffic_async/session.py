@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from sms_traffic_async.arguments import read_credentials, read_message
 from sms_traffic_async.bulk import BulkSend, Messages
@@ -285,7 +286,7 @@ class SmsTraffic:
         return BulkSend(
             messages,
             carrier.submit,
-            spawn=self._shared.life.spawn,
+            life=self._shared.life,
             concurrency=2 * self._settings.http.in_flight if concurrency is None else concurrency,
         )
 
@@ -313,6 +314,8 @@ class SmsTraffic:
         """
         from sms_traffic_async.protocols.http_v2 import SendEvidence
 
+        if not isinstance(cast("object", error), OutcomeUnknown):
+            raise ConfigurationError("resolve takes the OutcomeUnknown that send raised")
         if not isinstance(error.evidence, SendEvidence):
             raise OutcomeUnknown(
                 "This protocol gives a message no id of ours, so it cannot be looked up.",
@@ -341,6 +344,10 @@ class SmsTraffic:
 
         Cancellation: harmless.
         """
+        if not isinstance(cast("object", message), str | Submission):
+            raise ConfigurationError("wait_for takes what send returned, or a message id")
+        if not 0 < timeout < math.inf:
+            raise ConfigurationError("timeout is a number of seconds greater than 0")
         ids = (message,) if isinstance(message, str) else message.message_ids
         if not all(ids) or not ids:
             raise ConfigurationError("there is no message id to ask by: the platform gave none")

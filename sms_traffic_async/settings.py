@@ -34,6 +34,9 @@ __all__ = (
     "parse_nodes",
 )
 
+RESTRICTIVE_HOUR = 3600.0
+"""Seconds for which a restrictiveId prevents a second sending (document, /v2/send)."""
+
 OnUnknown: TypeAlias = Literal["raise", "resend"]
 
 
@@ -105,6 +108,11 @@ class RetryPolicy:
             whole=("max_attempts", "budget", "transient_cost", "throttle_cost"),
             seconds=("base_delay", "max_delay", "retry_after_cap", "window", "lookup_interval", "lookup_window"),
         )
+        if self.window >= RESTRICTIVE_HOUR:
+            raise ConfigurationError(
+                "RetryPolicy.window must be less than 3600: after an hour the platform has forgotten a restrictiveId, "
+                "and a repeat is a second SMS"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,14 @@
 """send_many: order, bounds, leaving early, errors of the source."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from sms_traffic_async.bulk import BulkSend, Messages
 from sms_traffic_async.errors import ConfigurationError, NotSent, OutcomeUnknown, Rejected
-from sms_traffic_async.lifecycle import Life
+from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Message, Submission
 from tests.support.virtual_loop import virtual
 
@@ -26,6 +26,18 @@ class Carrier:
         self.most = 0
         self.now = 0
         self.sent = 0
+
+    def within(self, life: Life) -> Callable[[Message], Awaitable[Submission]]:
+        async def send(one: Message) -> Submission:
+            try:
+                with life.call():
+                    return await self.send(one)
+            except Interrupted:
+                raise OutcomeUnknown("interrupted") from None
+            except SessionClosed:
+                raise NotSent("closed", reason="closed") from None
+
+        return send
 
     async def send(self, one: Message) -> Submission:
         self.now += 1
@@ -50,7 +62,7 @@ class Carrier:
 def bulk(source: Messages, carrier: Carrier, concurrency: int = 4) -> tuple[BulkSend, Life]:
     life = Life()
     life.bind()
-    return BulkSend(source, carrier.send, spawn=life.spawn, concurrency=concurrency), life
+    return BulkSend(source, carrier.within(life), life=life, concurrency=concurrency), life
 
 
 @pytest.mark.parametrize("kind", ["list", "generator", "async"])
@@ -101,10 +113,14 @@ async def test_leaving_the_block_stops_the_work_and_loses_no_outcome() -> None:
         for _ in range(10):
             await anext(results)
         await asyncio.sleep(0.5)
+        told = 10
     summary = sending.summary
     assert summary.accepted == carrier.sent
-    assert summary.interrupted == summary.taken - carrier.sent
+    assert summary.unknown == summary.taken - carrier.sent == 4
+    assert summary.interrupted == 0
     assert summary.taken < 30
+    rest = [result async for result in results]  # each message that was taken has its outcome
+    assert told + len(rest) == summary.taken
 
 
 async def test_an_error_of_the_source_reaches_the_reader_after_the_results() -> None:
@@ -137,7 +153,7 @@ async def test_a_closed_session_does_not_burn_through_the_source() -> None:
 
     life = Life()
     life.bind()
-    sending = BulkSend((message(0) for _ in range(1000)), closed, spawn=life.spawn, concurrency=4)
+    sending = BulkSend((message(0) for _ in range(1000)), closed, life=life, concurrency=4)
     async with sending as results:
         seen = [result async for result in results]
     assert len(seen) == 4
@@ -145,8 +161,15 @@ async def test_a_closed_session_does_not_burn_through_the_source() -> None:
 
 
 async def test_misuse() -> None:
-    with pytest.raises(ConfigurationError, match="concurrency"):
-        bulk([], Carrier(), concurrency=0)
+    for concurrency in (0, True, 1.5, "4", 10**9):
+        with pytest.raises(ConfigurationError, match="concurrency"):
+            bulk([], Carrier(), concurrency=concurrency)  # type: ignore[arg-type] # misuse
+    with pytest.raises(ConfigurationError, match="iterable"):
+        bulk(5, Carrier())  # type: ignore[arg-type] # misuse
+    wrong, _ = bulk(["79161112233"], Carrier())  # type: ignore[list-item] # misuse
+    with pytest.raises(ConfigurationError, match="item 0 is a str"):
+        async with wrong as results:
+            await anext(results)
     sending, _ = bulk([message(0)], Carrier())
     with pytest.raises(ConfigurationError, match="enter it first"):
         await anext(sending)

@@ -25,7 +25,17 @@ from sms_traffic_async import (
     SmsTrafficError,
     Timeouts,
 )
-from sms_traffic_async.sandbox import DEFAULT_ORIGINATOR, Drop, FaultRule, Latency, NumberOutcome, Pace, Sandbox
+from sms_traffic_async.sandbox import (
+    DEFAULT_ORIGINATOR,
+    Drop,
+    FaultRule,
+    Latency,
+    NumberOutcome,
+    Pace,
+    Sandbox,
+    Temporary,
+    Throttle,
+)
 from tests.support.exposure import shown
 from tests.support.virtual_loop import VirtualClock, virtual
 
@@ -278,3 +288,51 @@ async def test_nothing_secret_is_shown(sandbox: Sandbox, caplog: pytest.LogCaptu
     everything = "\n".join((caplog.text, *texts))
     for hidden in (secret, NUMBER, TEXT):
         assert hidden not in everything
+
+
+async def test_a_key_holds_after_a_crash_and_a_429(sandbox: Sandbox) -> None:
+    # The first sending is not to be found for a while, and the repeat meets a 429 or a temporary error first.
+    sandbox.switches = sandbox.switches.changed({"statuses_delay": 20.0})
+    async with session(sandbox) as sms:
+        first = await sms.send(NUMBER, TEXT, key="otp-1")
+    for effect in (Throttle(retry_after=0.5), Temporary(when="before")):
+        sandbox.faults.add(FaultRule(effect=effect, operation="send", times=1))
+        async with session(sandbox, timeouts=Timeouts(deadline=300)) as sms:
+            told: tuple[str, ...] = ()
+            try:
+                told = (await sms.send(NUMBER, TEXT, key="otp-1")).message_ids
+            except DuplicateRequest as error:
+                told = error.message_ids or first.message_ids
+            assert told == first.message_ids
+    assert len(sandbox.accepted) == 1
+
+
+async def test_a_bad_id_stops_nobody_else(sandbox: Sandbox) -> None:
+    async with session(sandbox) as sms:
+        sent = await sms.send(NUMBER, TEXT)
+        bad = asyncio.create_task(sms.wait_for("a" * 200))
+        assert (await sms.wait_for(sent)).is_delivered
+        with pytest.raises(InvalidMessage):
+            await bad
+        for misuse, says in ((123, "message id"), (None, "message id")):
+            with pytest.raises(ConfigurationError, match=says):
+                await sms.wait_for(misuse)  # type: ignore[arg-type] # misuse
+        for seconds in (0, -1, float("nan"), float("inf")):
+            with pytest.raises(ConfigurationError, match="timeout"):
+                await sms.wait_for(sent, timeout=seconds)
+        with pytest.raises(ConfigurationError, match="OutcomeUnknown"):
+            await sms.resolve(ValueError())  # type: ignore[arg-type] # misuse
+
+
+async def test_leaving_send_many_tells_the_outcome_of_what_was_under_way(sandbox: Sandbox) -> None:
+    sandbox.faults.add(FaultRule(effect=Latency(seconds=5), operation="send"))
+    async with session(sandbox) as sms:
+        messages = (Message(to=f"7916000{number:04d}", text=TEXT) for number in range(100))
+        async with sms.send_many(messages, concurrency=8) as results:
+            first = await anext(results)
+        rest = [result async for result in results]
+        assert len(rest) + 1 == results.summary.taken
+        assert results.summary.interrupted == 0
+        told = {result.message.to for result in (first, *rest) if not isinstance(result.error, NotSent)}
+        await sandbox.advance("1m")
+        assert {entry.to for entry in sandbox.accepted} <= told

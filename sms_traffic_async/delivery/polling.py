@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from sms_traffic_async.clock import Clock
-from sms_traffic_async.errors import RequestError
+from sms_traffic_async.errors import InvalidMessage, RequestError, RequestRefused
 from sms_traffic_async.messages import StatusUpdate
 from sms_traffic_async.telemetry import get_logger
 
@@ -56,6 +56,12 @@ class Watch:
     async def final(self) -> StatusUpdate:
         """Wait for the final status. Cancelling it disturbs no other waiter."""
         return await asyncio.shield(self._final)
+
+    def fail(self, error: InvalidMessage) -> None:
+        """It cannot be asked about."""
+        if not self._final.done():
+            self._final.set_exception(error)
+            self._final.exception()  # whoever waits gets it; nobody has to
 
     def learn(self, update: StatusUpdate) -> bool:
         """Take an update; whether it was the final one."""
@@ -138,6 +144,17 @@ class StatusPoller:
     async def _question(self, batch: list[Watch]) -> None:
         try:
             updates = await self._ask([watch.message_id for watch in batch])
+        except (InvalidMessage, RequestRefused) as error:
+            if len(batch) > 1:
+                # One id may be what the platform, or our own check, does not take: nobody else waits for its sake.
+                for watch in batch:
+                    await self._question([watch])
+                return
+            if isinstance(error, InvalidMessage):
+                batch[0].fail(error)
+                return
+            _log.warning("a status was refused: %s", type(error).__name__)
+            updates = ()
         except RequestError as error:
             _log.warning("statuses could not be asked for: %s", type(error).__name__)
             updates = ()

@@ -137,12 +137,14 @@ def _say(line: str) -> None:
 def _ready_lines(sandbox: Sandbox, options: ServeOptions) -> list[str]:
     first, second = sandbox.urls
     published = options.api_key == Secret(DEFAULT_API_KEY)
+    own = options.login == DEFAULT_LOGIN and options.password == Secret(DEFAULT_PASSWORD)
     return [
         f"node 1  {first}",
         f"node 2  {second}",
         "smtp    {}:{}".format(*sandbox.smtp_address),
         # The published default opens nothing but a sandbox; a key of the user's own is not printed.
         f"SMS_TRAFFIC_API_KEY={DEFAULT_API_KEY if published else '(as given)'}",
+        *([f"SMS_TRAFFIC_LOGIN={DEFAULT_LOGIN}", f"SMS_TRAFFIC_PASSWORD={DEFAULT_PASSWORD}"] if own else []),
         f"SMS_TRAFFIC_NODES={first},{second}",
         "ready",
     ]

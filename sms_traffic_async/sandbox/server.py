@@ -27,6 +27,7 @@ from sms_traffic_async.sandbox.soap import SoapRoom
 from sms_traffic_async.sandbox.store import KEEP_NEWEST, StoredMessage
 from sms_traffic_async.sandbox.switches import Switches
 from sms_traffic_async.sandbox.waiting import wait_for_message
+from sms_traffic_async.settings import SoapOptions
 
 if TYPE_CHECKING:
     import ssl
@@ -227,7 +228,8 @@ class Sandbox:
     def client_options(self) -> dict[str, Any]:
         """What ``SmsTraffic(**...)`` needs to speak to this sandbox."""
         api_key, login, password = self._credentials
-        return {"nodes": self.urls, "api_key": api_key, "login": login, "password": password}
+        soap = SoapOptions(url=self.soap_urls[0], second_url=self.soap_urls[1])
+        return {"nodes": self.urls, "api_key": api_key, "login": login, "password": password, "soap": soap}
 
     async def advance(self, duration: Duration) -> None:
         """Move the clock: ``"2h"``, ``"90s"``, seconds or a timedelta; what is due happens before this returns."""

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import DEFAULT_API_KEY, DEFAULT_LOGIN, DEFAULT_PASSWORD, Pace, Sandbox
+from sms_traffic_async.settings import SoapOptions
 from tests.sandbox.foreign import Foreign
 from tests.support.virtual_loop import virtual
 
@@ -32,6 +33,7 @@ async def test_it_works_out_of_the_box() -> None:
             "api_key": DEFAULT_API_KEY,
             "login": DEFAULT_LOGIN,
             "password": DEFAULT_PASSWORD,
+            "soap": SoapOptions(url=sandbox.soap_urls[0], second_url=sandbox.soap_urls[1]),
         }
         assert all(url.startswith("http://127.0.0.1:") for url in sandbox.urls)
         assert len(set(sandbox.urls)) == 2

@@ -10,6 +10,7 @@ Rules (RELIABILITY 3.4)
 3. 105 after attempts that were all refused: a failed request used the id up. Looked
    up twice, one interval apart, and not found: sent under another id, three at most.
 4. 105 on the very first attempt: an id of the caller's choosing was used before.
+   A chosen id is never replaced by another.
 5. A message missing from an answer, or standing in it twice, is looked up.
 6. A message is never called rejected or not sent while one attempt for it may
    have been taken.
@@ -173,7 +174,8 @@ class Delivery:
         window = self._calls.settings.retry.lookup_window
         if isinstance(ended, Finished):
             if isinstance(ended.value, Seen):
-                reached = any(attempt.verdict is not Verdict.UNSENT for attempt in ended.attempts)
+                # A 429 was not processed, so it can have used no id up.
+                reached = any(attempt.verdict not in {Verdict.UNSENT, Verdict.THROTTLED} for attempt in ended.attempts)
                 return await self._seen(ended.value, number, first=number == 0 and not reached)
             if self._record.has_open:
                 await self._search(window)
@@ -197,7 +199,16 @@ class Delivery:
             record.left_unanswered()
         if record.ambiguous:
             nothing = await self._search(policy.lookup_window)
-            return nothing and self._calls.settings.on_unknown == "resend" and number + 1 < MOST_KEYS
+            resend = self._calls.settings.on_unknown == "resend" and not self._batch.chosen
+            return nothing and resend and number + 1 < MOST_KEYS
+        if self._batch.chosen:
+            # Used up by our failed request, or by a call of the caller's before it: nobody can tell, so no other id
+            # is ever tried for a chosen one.
+            if await self._search(policy.lookup_window):
+                await self._repeated_by_caller(seen)
+            else:
+                record.left_unanswered()
+            return False
         nothing = await self._search(policy.lookup_interval)
         if nothing and number + 1 < MOST_KEYS:
             return True

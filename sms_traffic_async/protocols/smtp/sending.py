@@ -217,7 +217,7 @@ class Delivery:
 
     def _take(self) -> None:
         for index, _ in list(self._record.open()):
-            self._record.accept(index, (), self._node, evidence="answer")
+            self._record.accept(index, (), self._node, evidence="handover")
 
     def _fail_open(self, error_of: Callable[[Member], SendError | None]) -> None:
         for index, member in list(self._record.open()):

@@ -53,7 +53,7 @@ async def test_handed_over() -> None:
     script = Script()
     async with scripted(script) as port, client(HOST, port) as smtp:
         sent = await smtp.submit(MESSAGE)
-    assert (sent.via, sent.message_ids, sent.evidence, sent.node, sent.attempts) == ("smtp", (), "answer", HOST, 1)
+    assert (sent.via, sent.message_ids, sent.evidence, sent.node, sent.attempts) == ("smtp", (), "handover", HOST, 1)
     assert script.commands == [
         "EHLO yourdomain.ru",
         "MAIL FROM:<yourname@yourdomain.ru>",
@@ -400,3 +400,10 @@ async def test_refused_before_any_io(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="cannot carry"):
         async with client(HOST, 9, secret="😀"):
             pass
+
+
+async def test_on_unknown_is_one_of_two() -> None:
+    async with client("127.0.0.1", 9) as smtp:
+        wrong: Any = "retry"
+        with pytest.raises(ConfigurationError, match="on_unknown is"):
+            await smtp.send("79161112233", "a", on_unknown=wrong)
