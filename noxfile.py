@@ -60,9 +60,10 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """F2: 100,000 messages through HTTP API v2 under faults, in all four U1/U2 variants. Takes minutes."""
+    """F2 and its like: 100,000 messages by v2 in all four U1/U2 variants, 40,000 by v1 and SOAP. Takes minutes."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.faults.run_v2", *(session.posargs or ["--messages", "100000"]))
+    session.run("python", "-m", "tests.faults.run_unkeyed", *(session.posargs or ["--messages", "40000"]))
 
 
 @nox.session

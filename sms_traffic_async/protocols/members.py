@@ -1,13 +1,63 @@
-"""Messages of the protocols without a key of the sender's: HTTP v1, SOAP, e-mail."""
+"""Messages of the protocols without a key of the sender's: HTTP v1, SOAP, e-mail. Values only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from sms_traffic_async import message_rules as rules
+from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.secrets import mask_phone
 
-__all__ = ("Member", "SendEvidence")
+__all__ = ("Member", "Recipient", "SendEvidence")
+
+PUSH_ID_MAX = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Recipient:
+    """One recipient of ``v1.send``, ``soap.send_individual`` or ``smtp.send``.
+
+    Attributes:
+        to: the number; normalised to digits.
+        text: a text of its own, instead of the common one.
+        push_id: your id for it, answered beside the platform's: no colon and
+            no white space, at most 128 characters. The library makes one
+            where it needs one.
+
+    Raises:
+        InvalidMessage: naming the field, the value masked, and the rule.
+    """
+
+    to: str
+    text: str | None = None
+    push_id: str | None = None
+
+    # Written out, because a traceback printed with locals shows this frame too (see Message).
+    def __init__(self, *, to: str | int, text: str | None = None, push_id: str | None = None) -> None:
+        store = object.__setattr__
+        store(self, "to", to)
+        store(self, "text", text)
+        store(self, "push_id", push_id)
+        del to, text, push_id
+        problem = _settle(self)
+        if problem is not None:
+            raise problem
+
+    def __repr__(self) -> str:
+        return f"Recipient(to={mask_phone(self.to)!r})"
+
+
+def _settle(recipient: Recipient) -> InvalidMessage | None:
+    digits, problem = rules.read_phone(recipient.to, None)
+    object.__setattr__(recipient, "to", digits)
+    if recipient.text is not None:
+        problem = problem or rules.text_problem(recipient.text)
+    if recipient.push_id is not None:
+        problem = problem or rules.label_problem("push_id", recipient.push_id, PUSH_ID_MAX)
+        if problem is None and any(char == ":" or char.isspace() for char in recipient.push_id):
+            problem = InvalidMessage("push_id", f"<{len(recipient.push_id)} characters>", "no colon, no white space")
+    return problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -1,12 +1,15 @@
-"""The small form of F2: 2,000 messages over HTTP API v2 under faults, in all four U1/U2 variants."""
+"""The small form of the fault runs: F2 over HTTP API v2 in all four U1/U2 variants, then v1 and SOAP."""
 
 import pytest
 
 from sms_traffic_async.sandbox import Switches
+from sms_traffic_async.settings import OnUnknown
+from tests.faults.run_unkeyed import COMBINATIONS, Unkeyed, unkeyed_run
 from tests.faults.run_v2 import VARIANTS, fault_run
 from tests.support.virtual_loop import virtual
 
 COUNT = 500
+UNKEYED_COUNT = 300
 
 
 @virtual
@@ -23,3 +26,23 @@ async def test_nothing_is_lost_and_nothing_is_sent_twice(variant: Switches) -> N
     assert verdicts.unknown <= 3
     assert sum(faults.values()) >= COUNT / 10
     assert verdicts.accepted > COUNT * 0.98
+
+
+@virtual
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("via, on_unknown", COMBINATIONS)
+async def test_without_a_key_nothing_is_repeated_but_by_choice(via: Unkeyed, on_unknown: OnUnknown) -> None:
+    verdicts, repeats, faults = await unkeyed_run(via, on_unknown, count=UNKEYED_COUNT, first=0, seed=7)
+    assert verdicts.messages == UNKEYED_COUNT
+    assert not verdicts.evicted
+    assert (verdicts.lost, verdicts.false_refusals, verdicts.missing, verdicts.wrong_answers) == (0, 0, 0, 0)
+    assert (repeats.unexplained, repeats.past_most) == (0, 0)
+    assert sum(faults.values()) >= UNKEYED_COUNT / 10
+    assert repeats.events.total() >= UNKEYED_COUNT / 20
+    if on_unknown == "raise":
+        assert repeats.twice == 0
+        assert verdicts.unknown == repeats.events.total()  # each is told, and once
+        assert verdicts.accepted + verdicts.unknown > UNKEYED_COUNT * 0.98
+    else:
+        assert repeats.twice > UNKEYED_COUNT / 20  # or the run would prove nothing
+        assert verdicts.accepted > UNKEYED_COUNT * 0.9

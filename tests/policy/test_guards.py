@@ -82,6 +82,17 @@ def test_refused(value: str, phone: str) -> None:
     assert len(phone) < 8 or phone not in str(error)
 
 
+def test_the_refusal_of_several_is_of_the_first_and_shows_no_frame() -> None:
+    numbers = ("79161112233", "79171234577", "79181234577")
+    refused = guard("7916*").refusal(numbers)
+    assert refused is not None
+    assert str(refused).startswith("7917*****77 ")
+    assert refused.__traceback__ is None
+    assert guard("7916*").refusal(numbers[:1]) is None
+    assert guard("7916*").refusal(()) is None
+    assert OnlyTo(None).refusal(numbers) is None
+
+
 def test_the_number_is_masked() -> None:
     with pytest.raises(NotSent, match=r"^7917\*{5}77 ") as caught:
         guard("7916*").check("79171234577")

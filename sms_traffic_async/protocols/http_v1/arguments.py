@@ -19,7 +19,7 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
 from sms_traffic_async import message_rules as rules
@@ -28,11 +28,21 @@ from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.http_v1.form import carries, charset_of, choose_delimiter, divides
 from sms_traffic_async.protocols.http_v1.models import Member, Recipient, SendOptions, SendRequest
 from sms_traffic_async.protocols.http_v1.wire import individual
+from sms_traffic_async.protocols.unkeyed_arguments import (
+    MOST_PARTS,
+    NO_IDS_AFTER,
+    PLATFORM_MAX_PARTS,
+    UnkeyedArguments,
+    common_problem,
+    member_of,
+    read_recipients,
+    start_problem,
+    uncarried,
+)
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import Rus, choose_rus, estimate_v1
 
 __all__ = (
-    "MOST_PARTS",
     "GroupKeywords",
     "SendArguments",
     "SendKeywords",
@@ -43,12 +53,6 @@ __all__ = (
 
 WantedRus: TypeAlias = Literal["auto", 0, 1, 5]
 
-MOST_PARTS = 6000
-"""Messages of one request with ``want_sms_ids=1`` (document)."""
-NO_IDS_AFTER = timedelta(minutes=5)
-LATEST_START = timedelta(days=3)
-PLATFORM_MAX_PARTS = 255
-VALIDITY_MAX = 86_400
 GROUP_MAX = 200
 
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -103,22 +107,13 @@ class SendKeywords(GroupKeywords, total=False):
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
-class SendArguments:
+class SendArguments(UnkeyedArguments):
     """All arguments of a send: see ``SendKeywords``, ``v1.send`` and ``v1.send_group``."""
 
     recipients: Sequence[Recipient | str] | Recipient | str = ()
     group: str | None = None
-    text: str | None = None
-    originator: str | None = None
     rus: WantedRus = "auto"
-    flash: bool = False
     start_at: datetime | None = None
-    max_parts: int | None = None
-    truncate: bool = False
-    validity: int | None = None
-    two_byte_concat: bool = False
-    ignore_phone_format: bool = False
-    want_ids: bool | None = None
     with_push_id: bool = False
     delimiter: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -135,15 +130,9 @@ def requests_of_message(
         max_parts: the limit where the message gives none.
         now: by the wall clock (aware).
     """
-    for name, given in (
-        ("key", message.key),
-        ("tracking_data", message.tracking_data),
-        ("params", message.params),
-        ("batch_name", message.batch_name),
-        ("local_time", message.local_time or None),
-    ):
-        if given is not None:
-            return InvalidMessage(name, mask_text(given), "HTTP v1 cannot carry it; HTTP v2 can")
+    problem = uncarried(message, "HTTP v1")
+    if problem is not None:
+        return problem
     return requests_of(
         SendArguments(
             recipients=Recipient(to=message.to),
@@ -195,19 +184,9 @@ def requests_of(
 def _problem(arguments: SendArguments, now: datetime) -> InvalidMessage | None:
     one = arguments
     return (
-        (None if one.text is None else rules.text_problem(one.text))
-        or (None if one.originator is None else rules.originator_problem(one.originator))
+        common_problem(one)
         or (None if one.group is None else rules.label_problem("group", one.group, GROUP_MAX))
-        or rules.number_problem("max_parts", one.max_parts, 1, PLATFORM_MAX_PARTS)
-        or (None if one.validity is None else rules.number_problem("validity", one.validity, 1, VALIDITY_MAX))
-        or rules.flag_problem(
-            flash=one.flash,
-            truncate=one.truncate,
-            two_byte_concat=one.two_byte_concat,
-            ignore_phone_format=one.ignore_phone_format,
-            want_ids=bool(one.want_ids) if one.want_ids is None else one.want_ids,
-            with_push_id=one.with_push_id,
-        )
+        or rules.flag_problem(with_push_id=one.with_push_id)
         or _start_problem(one, now)
         or _extra_problem(one)
         or (None if one.rus in {"auto", 0, 1, 5} else InvalidMessage("rus", mask_text(one.rus), "auto, 0, 1 or 5"))
@@ -218,13 +197,9 @@ def _start_problem(arguments: SendArguments, now: datetime) -> InvalidMessage | 
     start = arguments.start_at
     if start is None:
         return None
-    problem = rules.start_problem(start)
+    problem = start_problem(start, now, want_ids=arguments.want_ids)
     if problem is not None:
         return problem
-    if start - now > LATEST_START:
-        return InvalidMessage("start_at", start.isoformat(), "at most 3 days ahead; HTTP v2 may take more")
-    if arguments.want_ids and start - now > NO_IDS_AFTER:
-        return InvalidMessage("want_ids", "True", "there are no ids for a start more than 5 minutes ahead")
     if arguments.with_push_id and start - now > NO_IDS_AFTER:
         return InvalidMessage("with_push_id", "True", "needs ids, and there are none for a start that far ahead")
     return None
@@ -240,14 +215,9 @@ def _extra_problem(arguments: SendArguments) -> InvalidMessage | None:
 
 
 def _recipients(arguments: SendArguments) -> tuple[Recipient, ...] | InvalidMessage:
-    given = arguments.recipients
-    every = (given,) if isinstance(given, Recipient | str) else tuple(given)
-    if not every:
-        return InvalidMessage("recipients", "an empty list", "at least one recipient is needed")
-    try:
-        found = tuple(one if isinstance(one, Recipient) else Recipient(to=one) for one in every)
-    except InvalidMessage as error:
-        return error.with_traceback(None)
+    found = read_recipients(arguments.recipients)
+    if isinstance(found, InvalidMessage):
+        return found
     ids = [one.push_id for one in found if one.push_id is not None]
     if len(set(ids)) != len(ids):
         return InvalidMessage("push_id", "one that stands twice", "each recipient has one of its own")
@@ -286,23 +256,7 @@ def _member(
     arguments: SendArguments, index: int, text: str, rus: Rus, *, to: str, push_id: str | None
 ) -> Member | InvalidMessage:
     estimate = estimate_v1(text, rus=rus, two_byte_concat=arguments.two_byte_concat)
-    parts, exact, limit = estimate.parts, estimate.exact, arguments.max_parts or PLATFORM_MAX_PARTS
-    if arguments.flash and parts > 1:
-        return InvalidMessage("text", mask_text(text), f"a flash message is one part, this is {parts}")
-    if parts > limit:
-        if not arguments.truncate:
-            return InvalidMessage("text", mask_text(text), f"at most {limit} parts, this is {parts}")
-        parts = limit  # the platform cuts what is longer (document, max_parts)
-    return Member(
-        index=index,
-        key=push_id or str(uuid.uuid4()),
-        to=to,
-        text=text,
-        push_id=push_id,
-        parts=parts,
-        parts_exact=exact,
-        encoding=estimate.encoding.value,
-    )
+    return member_of(arguments, index, text, estimate, to=to, push_id=push_id)
 
 
 def _shared_out(

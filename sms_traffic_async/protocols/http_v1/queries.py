@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sms_traffic_async import message_rules as rules
 from sms_traffic_async.api_codes import safe_description
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError, SendError
+from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import Balance, InboundMessage, StatusUpdate
-from sms_traffic_async.policy.attempts import Attempt, CallRules
+from sms_traffic_async.policy.attempts import CallRules
 from sms_traffic_async.policy.loop import Finished
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer
+from sms_traffic_async.protocols.http.queries import checked_ids, probe, statuses_by_id
 from sms_traffic_async.protocols.http_v1.calls import MULTI, V1Calls
 from sms_traffic_async.protocols.http_v1.models import CheckedReply, CheckFailure, StatusesReply
 from sms_traffic_async.protocols.http_v1.wire import (
@@ -28,7 +28,7 @@ from sms_traffic_async.protocols.http_v1.wire import (
 from sms_traffic_async.protocols.xml import Element
 from sms_traffic_async.secrets import Secret
 
-__all__ = ("CHECKED_CHUNK", "INCOMING_COUNT", "STATUSES_CHUNK", "Queries", "checked_ids")
+__all__ = ("CHECKED_CHUNK", "INCOMING_COUNT", "STATUSES_CHUNK", "Queries")
 
 STATUSES_CHUNK = 100
 """Ids of one request; the document names no limit, another service of the vendor takes 15."""
@@ -37,8 +37,6 @@ CHECKED_CHUNK = 5000
 INCOMING_COUNT = 1000
 """Messages of one page."""
 
-ID_MAX = 128
-PROBE_SECONDS = 5.0
 MOST_COUNT = 16_000
 MOST_PAGES = 200
 
@@ -67,31 +65,7 @@ class Queries:
         if isinstance(chunk, bool) or chunk < 1:
             raise ConfigurationError(f"chunk is at least 1, not {chunk!r}")
         ids = checked_ids("ids", ids)
-        found: dict[str, StatusUpdate] = {}
-        for start in range(0, len(ids), chunk):
-            for update in await self._look(ids[start : start + chunk], deadline):
-                found.setdefault(update.message_id, update)
-        return StatusesReply(
-            found=tuple(found[message_id] for message_id in ids if message_id in found),
-            missing=tuple(message_id for message_id in ids if message_id not in found),
-        )
-
-    async def _look(self, ids: Sequence[str], deadline: float) -> list[StatusUpdate]:
-        """One chunk: on any node, and what that node does not know on the others too."""
-        calls = self._calls
-        ended = await self._statuses(ids, deadline, None)
-        found = ended.value
-        for node in calls.nodes.order():
-            known = {update.message_id for update in found}
-            missing = [message_id for message_id in ids if message_id not in known]
-            if node == ended.node or not missing:
-                continue
-            until = min(deadline, calls.clock.monotonic() + PROBE_SECONDS)
-            try:
-                found += (await self._statuses(missing, until, replace(calls.query_rules, pinned=node))).value
-            except RequestError:
-                continue  # whether the platform's nodes see each other's messages is not documented
-        return found
+        return await statuses_by_id(self._calls, ids, self._statuses, chunk=chunk, deadline=deadline)
 
     async def _statuses(
         self, ids: Sequence[str], deadline: float, rules: CallRules | None
@@ -184,21 +158,7 @@ class Queries:
 
     async def probe(self, node: str) -> bool:
         """Ask a node for the balance, once, and tell the breaker; whether it answered at all."""
-        calls = self._calls
-        request = calls.request(PROBE, MULTI, [("operation", "account")])
-
-        def read(answer: HttpAnswer) -> bool:
-            return answer.status < 500  # noqa: PLR2004 - a gateway without a platform behind it is no answer
-
-        try:
-            result = await calls.attempt(
-                node, request, read, deadline=calls.clock.monotonic() + PROBE_SECONDS, placed=False
-            )
-        except SendError:
-            return False  # no free place: the node was not asked, and will be again
-        answered = result.answered if isinstance(result, Attempt) else result
-        calls.nodes.probed(node, answered)
-        return answered
+        return await probe(self._calls, node, self._calls.request(PROBE, MULTI, [("operation", "account")]))
 
 
 def _failure(message_id: str, fault: Fault) -> CheckFailure:
@@ -227,21 +187,3 @@ def _next_since(page: Sequence[InboundMessage]) -> datetime | None:
     if not moments or moments[0] > moments[-1]:
         return None
     return max(moments)
-
-
-def checked_ids(name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """The ids, each once.
-
-    Raises:
-        InvalidMessage: one is not an id, or there is a comma in it.
-    """
-    if isinstance(values, str):
-        raise InvalidMessage(name, "a string", "a list of strings")
-    found = tuple(dict.fromkeys(values))
-    for value in found:
-        problem = rules.label_problem(name, value, ID_MAX)
-        if problem is None and (not value.isascii() or "," in value or " " in value):
-            problem = InvalidMessage(name, f"<{len(value)} characters>", "an id holds no comma and no space")
-        if problem is not None:
-            raise problem
-    return found

@@ -7,10 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from sms_traffic_async import message_rules as rules
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError, SendError
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError
 from sms_traffic_async.messages import Balance, StatusUpdate
-from sms_traffic_async.policy.attempts import Attempt
-from sms_traffic_async.protocols.http.exchange import HttpAnswer
+from sms_traffic_async.protocols.http.queries import PROBE_SECONDS, probe
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
 from sms_traffic_async.protocols.http_v2.models import CheckedReply, CheckFailure, StatusesReply
 from sms_traffic_async.protocols.http_v2.wire import (
@@ -30,7 +29,6 @@ CHECKED_CHUNK = 5000
 
 ID_MAX = 128
 LABEL_MAX = 40
-PROBE_SECONDS = 5.0
 
 STATUSES, CHECKED, BALANCE, PROBE = "v2.statuses", "v2.checked", "v2.balance", "v2.probe"
 
@@ -111,21 +109,7 @@ class Queries:
 
     async def probe(self, node: str) -> bool:
         """Ask a node for the balance, once, and tell the breaker; whether it answered at all."""
-        calls = self._calls
-        request = calls.request(PROBE, "GET", "/v2/account")
-
-        def read(answer: HttpAnswer) -> bool:
-            return answer.status < 500  # noqa: PLR2004 - a gateway without a platform behind it is no answer
-
-        try:
-            result = await calls.attempt(
-                node, request, read, deadline=calls.clock.monotonic() + PROBE_SECONDS, placed=False
-            )
-        except SendError:
-            return False  # no free place: the node was not asked, and will be again
-        answered = result.answered if isinstance(result, Attempt) else result
-        calls.nodes.probed(node, answered)
-        return answered
+        return await probe(self._calls, node, self._calls.request(PROBE, "GET", "/v2/account"))
 
 
 def _checked_ids(name: str, values: Sequence[str], limit: int) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from sms_traffic_async.protocols.smtp.wire import (
     corp_address,
     has_blank_line,
 )
+from sms_traffic_async.protocols.unkeyed_arguments import uncarried
 from sms_traffic_async.secrets import Secret, mask_text
 from sms_traffic_async.settings_mail import SmtpOptions
 
@@ -46,15 +47,9 @@ MESSAGE_SUBJECT = "SMS"
 
 def arguments_of_message(message: Message) -> SendArguments | InvalidMessage:
     """A message as what variant 2, like v1, takes."""
-    for name, given in (
-        ("key", message.key),
-        ("tracking_data", message.tracking_data),
-        ("params", message.params),
-        ("batch_name", message.batch_name),
-        ("local_time", message.local_time or None),
-    ):
-        if given is not None:
-            return InvalidMessage(name, mask_text(given), "e-mail cannot carry it; HTTP v2 can")
+    problem = uncarried(message, "e-mail")
+    if problem is not None:
+        return problem
     return SendArguments(
         recipients=message.to,
         text=message.text,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Unpack
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
@@ -17,7 +18,7 @@ from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.protocols.http.record import Outcome
-from sms_traffic_async.protocols.http_v1.arguments import SendArguments, WantedRus
+from sms_traffic_async.protocols.http_v1.arguments import SendArguments, SendKeywords
 from sms_traffic_async.protocols.http_v1.models import Recipient, SendReply
 from sms_traffic_async.protocols.login import login_of
 from sms_traffic_async.protocols.parcels import Parcels
@@ -129,21 +130,9 @@ class Smtp:
         recipients: Sequence[Recipient | str] | Recipient | str,
         text: str | None = None,
         *,
-        originator: str | None = None,
-        rus: WantedRus = "auto",
-        flash: bool = False,
-        start_at: datetime | None = None,
-        max_parts: int | None = None,
-        truncate: bool = False,
-        validity: int | None = None,
-        two_byte_concat: bool = False,
-        ignore_phone_format: bool = False,
-        want_ids: bool | None = None,
-        with_push_id: bool = False,
-        delimiter: str | None = None,
-        extra: Mapping[str, str] | None = None,
         on_unknown: OnUnknown | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        **options: Unpack[SendKeywords],
     ) -> SendReply:
         """Hand one text for many, or to each its own, over to the mail server.
 
@@ -158,24 +147,8 @@ class Smtp:
 
         Cancellation: as in ``submit``, for every message of the letter under way.
         """
-        arguments = SendArguments(
-            recipients=recipients,
-            text=text,
-            originator=originator,
-            rus=rus,
-            flash=flash,
-            start_at=start_at,
-            max_parts=max_parts,
-            truncate=truncate,
-            validity=validity,
-            two_byte_concat=two_byte_concat,
-            ignore_phone_format=ignore_phone_format,
-            want_ids=want_ids,
-            with_push_id=with_push_id,
-            delimiter=delimiter,
-            extra=extra or {},
-        )
-        del recipients, text, extra  # as in submit
+        arguments = SendArguments(recipients=recipients, text=text, **options)
+        del recipients, text, options  # as in submit
         letters = self._letters(arguments)
         outcomes, count = await self._deliver(letters, timeout, on_unknown, None)
         return SendReply(outcomes=outcomes, requests=count)

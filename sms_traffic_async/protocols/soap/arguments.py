@@ -12,50 +12,74 @@ Rules
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from datetime import datetime
+from typing import Literal, TypeAlias, TypedDict
 
 from sms_traffic_async import message_rules as rules
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.soap.models import Member, Recipient, SendOptions, SendRequest
 from sms_traffic_async.protocols.soap.wire import carries
+from sms_traffic_async.protocols.unkeyed_arguments import (
+    MOST_PARTS,
+    NO_IDS_AFTER,
+    PLATFORM_MAX_PARTS,
+    UnkeyedArguments,
+    common_problem,
+    member_of,
+    read_recipients,
+    start_problem,
+    uncarried,
+)
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import choose_rus, estimate_soap
 
-__all__ = ("MOST_PARTS", "SendArguments", "WantedLatin", "requests_of", "requests_of_message")
+__all__ = ("SendArguments", "SendKeywords", "WantedLatin", "requests_of", "requests_of_message")
 
 WantedLatin: TypeAlias = Literal["auto"] | bool
 
-MOST_PARTS = 6000
-"""Messages of one request whose ids are asked for (document, v1)."""
-NO_IDS_AFTER = timedelta(minutes=5)
-LATEST_START = timedelta(days=3)
-PLATFORM_MAX_PARTS = 255
-VALIDITY_MAX = 86_400
 START_MAX = 64
 
 
+class SendKeywords(TypedDict, total=False):
+    """What ``soap.send_bulk`` and ``soap.send_individual`` take by name.
+
+    Attributes:
+        originator: the sender; ``None`` takes the session's.
+        latin: ``auto`` changes nothing in a text; ``True`` makes Cyrillic Latin; ``False`` sends all as UCS-2.
+            With ``auto``, Latin and Cyrillic texts go out in two requests.
+        flash: shown at once and not kept; one part.
+        start_at: not before this time (aware), 3 days ahead at most. A string goes as it is, and asks for no ids.
+        max_parts: a longer text is refused; ``None`` takes the session's limit.
+        truncate: have the platform cut it instead.
+        validity: seconds the platform tries to deliver; below 600 operators may ignore or refuse it.
+        two_byte_concat: two octets of reference in long texts, for 152 and 66 characters a part.
+        ignore_phone_format: bad numbers are queued **and billed** instead of refusing the request.
+        want_ids: ``None`` asks for ids wherever there are any.
+    """
+
+    originator: str | None
+    latin: WantedLatin
+    flash: bool
+    start_at: datetime | str | None
+    max_parts: int | None
+    truncate: bool
+    validity: int | None
+    two_byte_concat: bool
+    ignore_phone_format: bool
+    want_ids: bool | None
+
+
 @dataclass(slots=True, kw_only=True, repr=False)
-class SendArguments:
+class SendArguments(UnkeyedArguments):
     """What ``soap.send_bulk`` and ``soap.send_individual`` take; see there."""
 
     recipients: Iterable[Recipient | str] | Recipient | str = ()
-    text: str | None = None
     individual: bool = False
-    originator: str | None = None
     latin: WantedLatin = "auto"
-    flash: bool = False
     start_at: datetime | str | None = None
-    max_parts: int | None = None
-    truncate: bool = False
-    validity: int | None = None
-    two_byte_concat: bool = False
-    ignore_phone_format: bool = False
-    want_ids: bool | None = None
 
 
 def requests_of_message(
@@ -69,15 +93,9 @@ def requests_of_message(
         max_parts: the limit where the message gives none.
         now: by the wall clock (aware).
     """
-    for name, given in (
-        ("key", message.key),
-        ("tracking_data", message.tracking_data),
-        ("params", message.params),
-        ("batch_name", message.batch_name),
-        ("local_time", message.local_time or None),
-    ):
-        if given is not None:
-            return InvalidMessage(name, mask_text(given), "SOAP cannot carry it; HTTP v2 can")
+    problem = uncarried(message, "SOAP")
+    if problem is not None:
+        return problem
     return requests_of(
         SendArguments(
             recipients=message.to,
@@ -128,18 +146,8 @@ def requests_of(
 def _problem(arguments: SendArguments, now: datetime) -> InvalidMessage | None:
     one = arguments
     return (
-        (None if one.text is None else rules.text_problem(one.text))
-        or (None if one.originator is None else rules.originator_problem(one.originator))
+        common_problem(one)
         or (None if carries(one.originator or "") else _unfit("originator", one.originator))
-        or rules.number_problem("max_parts", one.max_parts, 1, PLATFORM_MAX_PARTS)
-        or (None if one.validity is None else rules.number_problem("validity", one.validity, 1, VALIDITY_MAX))
-        or rules.flag_problem(
-            flash=one.flash,
-            truncate=one.truncate,
-            two_byte_concat=one.two_byte_concat,
-            ignore_phone_format=one.ignore_phone_format,
-            want_ids=True if one.want_ids is None else one.want_ids,
-        )
         or (
             None
             if one.latin in {"auto", True, False}
@@ -155,14 +163,7 @@ def _start_problem(arguments: SendArguments, now: datetime) -> InvalidMessage | 
         return None
     if isinstance(start, str):
         return rules.label_problem("start_at", start, START_MAX)
-    problem = rules.start_problem(start)
-    if problem is not None:
-        return problem
-    if start - now > LATEST_START:
-        return InvalidMessage("start_at", start.isoformat(), "at most 3 days ahead; HTTP v2 may take more")
-    if arguments.want_ids and start - now > NO_IDS_AFTER:
-        return InvalidMessage("want_ids", "True", "there are no ids for a start more than 5 minutes ahead")
-    return None
+    return start_problem(start, now, want_ids=arguments.want_ids)
 
 
 def _unfit(name: str, value: object) -> InvalidMessage:
@@ -176,14 +177,9 @@ def _text_problem(text: str | None) -> InvalidMessage:
 
 
 def _recipients(arguments: SendArguments) -> tuple[Recipient, ...] | InvalidMessage:
-    given = arguments.recipients
-    every = (given,) if isinstance(given, Recipient | str) else tuple(given)
-    if not every:
-        return InvalidMessage("recipients", "an empty list", "at least one recipient is needed")
-    try:
-        found = tuple(one if isinstance(one, Recipient) else Recipient(to=one) for one in every)
-    except InvalidMessage as error:
-        return error.with_traceback(None)
+    found = read_recipients(arguments.recipients)
+    if isinstance(found, InvalidMessage):
+        return found
     for one in found:
         if one.push_id is not None:
             return InvalidMessage("push_id", mask_text(one.push_id), "SOAP cannot carry it; HTTP v1 can")
@@ -194,22 +190,7 @@ def _recipients(arguments: SendArguments) -> tuple[Recipient, ...] | InvalidMess
 
 def _member(arguments: SendArguments, index: int, to: str, text: str, *, latin: bool) -> Member | InvalidMessage:
     estimate = estimate_soap(text, latin_encoding=latin, two_byte_concat=arguments.two_byte_concat)
-    parts, limit = estimate.parts, arguments.max_parts or PLATFORM_MAX_PARTS
-    if arguments.flash and parts > 1:
-        return InvalidMessage("text", mask_text(text), f"a flash message is one part, this is {parts}")
-    if parts > limit:
-        if not arguments.truncate:
-            return InvalidMessage("text", mask_text(text), f"at most {limit} parts, this is {parts}")
-        parts = limit  # the platform cuts what is longer (document, max_parts)
-    return Member(
-        index=index,
-        key=str(uuid.uuid4()),
-        to=to,
-        text=text,
-        parts=parts,
-        parts_exact=estimate.exact,
-        encoding=estimate.encoding.value,
-    )
+    return member_of(arguments, index, text, estimate, to=to)
 
 
 def _options(arguments: SendArguments, now: datetime, *, latin: bool) -> SendOptions:

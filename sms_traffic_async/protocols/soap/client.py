@@ -18,7 +18,7 @@ from sms_traffic_async.protocols.parcels import Parcels
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.protocols.soap.arguments import (
     SendArguments,
-    WantedLatin,
+    SendKeywords,
     requests_of,
     requests_of_message,
 )
@@ -109,36 +109,18 @@ class Soap:
         recipients: Iterable[str] | str,
         text: str,
         *,
-        originator: str | None = None,
-        latin: WantedLatin = "auto",
-        flash: bool = False,
-        start_at: datetime | str | None = None,
-        max_parts: int | None = None,
-        truncate: bool = False,
-        validity: int | None = None,
-        two_byte_concat: bool = False,
-        ignore_phone_format: bool = False,
-        want_ids: bool | None = None,
         on_unknown: OnUnknown | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        **options: Unpack[SendKeywords],
     ) -> SendReply:
         """SendBulkSms: one text to many numbers; past 6,000 estimated parts, or for a number given twice, in several.
 
         Args:
             recipients: the numbers.
             text: the text.
-            originator: the sender; ``None`` takes the session's.
-            latin: ``auto`` changes nothing in a text; ``True`` makes Cyrillic Latin; ``False`` sends all as UCS-2.
-            flash: shown at once and not kept; one part.
-            start_at: not before this time (aware), 3 days ahead at most. A string goes as it is, and asks for no ids.
-            max_parts: a longer text is refused; ``None`` takes the session's limit.
-            truncate: have the platform cut it instead.
-            validity: seconds the platform tries to deliver; below 600 operators may ignore or refuse it.
-            two_byte_concat: two octets of reference in long texts, for 152 and 66 characters a part.
-            ignore_phone_format: bad numbers are queued **and billed** instead of refusing the request.
-            want_ids: ``None`` asks for ids wherever there are any.
             on_unknown: see ``submit``.
             timeout: seconds for the whole call.
+            **options: see ``SendKeywords``.
 
         Returns:
             An outcome for each recipient, in order; none raises: see ``SendReply.raise_for_error``.
@@ -148,56 +130,25 @@ class Soap:
 
         Cancellation: as in ``submit``, for every message of the request under way.
         """
-        arguments = SendArguments(
-            recipients=recipients,
-            text=text,
-            originator=originator,
-            latin=latin,
-            flash=flash,
-            start_at=start_at,
-            max_parts=max_parts,
-            truncate=truncate,
-            validity=validity,
-            two_byte_concat=two_byte_concat,
-            ignore_phone_format=ignore_phone_format,
-            want_ids=want_ids,
-        )
-        del recipients, text  # as in submit
+        arguments = SendArguments(recipients=recipients, text=text, **options)
+        del recipients, text, options  # as in submit
         return await self._send(arguments, timeout, on_unknown)
 
     async def send_individual(
         self,
         recipients: Iterable[Recipient] | Recipient,
         *,
-        originator: str | None = None,
-        latin: WantedLatin = "auto",
-        flash: bool = False,
-        start_at: datetime | str | None = None,
-        max_parts: int | None = None,
-        truncate: bool = False,
-        validity: int | None = None,
-        two_byte_concat: bool = False,
-        ignore_phone_format: bool = False,
-        want_ids: bool | None = None,
         on_unknown: OnUnknown | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        **options: Unpack[SendKeywords],
     ) -> SendReply:
         """SendIndividualSms: to each its own text; the rest is as in ``send_bulk``.
 
         Args:
             recipients: numbers with their texts.
-            originator: as in ``send_bulk``, and so are the others.
-            latin: with ``auto``, Latin and Cyrillic texts go out in two requests.
-            flash: see there.
-            start_at: see there.
-            max_parts: see there.
-            truncate: see there.
-            validity: see there.
-            two_byte_concat: see there.
-            ignore_phone_format: see there.
-            want_ids: see there.
-            on_unknown: see there.
-            timeout: see there.
+            on_unknown: see ``submit``.
+            timeout: seconds for the whole call.
+            **options: see ``SendKeywords``.
 
         Returns:
             An outcome for each recipient, in order.
@@ -207,21 +158,8 @@ class Soap:
 
         Cancellation: as in ``send_bulk``.
         """
-        arguments = SendArguments(
-            recipients=recipients,
-            individual=True,
-            originator=originator,
-            latin=latin,
-            flash=flash,
-            start_at=start_at,
-            max_parts=max_parts,
-            truncate=truncate,
-            validity=validity,
-            two_byte_concat=two_byte_concat,
-            ignore_phone_format=ignore_phone_format,
-            want_ids=want_ids,
-        )
-        del recipients  # as in submit
+        arguments = SendArguments(recipients=recipients, individual=True, **options)
+        del recipients, options  # as in submit
         return await self._send(arguments, timeout, on_unknown)
 
     async def statuses(

@@ -7,8 +7,7 @@ from datetime import datetime
 
 from sms_traffic_async.errors import InvalidRecipient
 from sms_traffic_async.protocols.http.replies import SendReply, StatusesReply
-from sms_traffic_async.protocols.http_v1.models import Recipient
-from sms_traffic_async.protocols.members import Member
+from sms_traffic_async.protocols.members import Member, Recipient
 
 __all__ = (
     "Info",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError, SendError
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage
 from sms_traffic_async.messages import Balance, StatusUpdate
-from sms_traffic_async.policy.attempts import Attempt, CallRules
+from sms_traffic_async.policy.attempts import CallRules
 from sms_traffic_async.policy.loop import Finished
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer
-from sms_traffic_async.protocols.http_v1.queries import checked_ids
+from sms_traffic_async.protocols.http.queries import checked_ids, probe, statuses_by_id
 from sms_traffic_async.protocols.soap.calls import SoapCalls
 from sms_traffic_async.protocols.soap.models import StatusesReply
 from sms_traffic_async.protocols.soap.wire import NO_SUCH_MESSAGE, carries, decode_balance, decode_statuses
@@ -21,7 +21,6 @@ __all__ = ("STATUSES_CHUNK", "Queries")
 
 STATUSES_CHUNK = 100
 """Ids of one request; the document names no limit."""
-PROBE_SECONDS = 5.0
 
 _ROW_BYTES = 800
 _MOST_CHUNK = 4_000
@@ -43,35 +42,9 @@ class Queries:
         ids = checked_ids("ids", ids)
         if not all(map(carries, ids)):
             raise InvalidMessage("ids", "a control character", "an id holds none")
-        found: dict[str, StatusUpdate] = {}
-        for start in range(0, len(ids), chunk):
-            for update in await self._look(ids[start : start + chunk], deadline):
-                found.setdefault(update.message_id, update)
-        return StatusesReply(
-            found=tuple(found[message_id] for message_id in ids if message_id in found),
-            missing=tuple(message_id for message_id in ids if message_id not in found),
-        )
+        return await statuses_by_id(self._calls, ids, self._ask, chunk=chunk, deadline=deadline)
 
-    async def _look(self, ids: tuple[str, ...], deadline: float) -> list[StatusUpdate]:
-        """One chunk: on any server, and what that one does not know on the other too."""
-        calls = self._calls
-        ended = await self._ask(ids, deadline, None)
-        found = ended.value
-        for node in calls.nodes.order():
-            known = {update.message_id for update in found}
-            missing = tuple(message_id for message_id in ids if message_id not in known)
-            if node == ended.node or not missing:
-                continue
-            until = min(deadline, calls.clock.monotonic() + PROBE_SECONDS)
-            try:
-                found += (await self._ask(missing, until, replace(calls.query_rules, pinned=node))).value
-            except RequestError:
-                continue  # whether the servers see each other's messages is not documented
-        return found
-
-    async def _ask(
-        self, ids: tuple[str, ...], deadline: float, rules: CallRules | None
-    ) -> Finished[list[StatusUpdate]]:
+    async def _ask(self, ids: Sequence[str], deadline: float, rules: CallRules | None) -> Finished[list[StatusUpdate]]:
         def read(answer: HttpAnswer, root: Element) -> list[StatusUpdate] | Fault:
             result = decode_statuses(root, ids)
             if isinstance(result, Fault):
@@ -79,7 +52,7 @@ class Queries:
             return [replace(update, node=answer.node) for update in result]
 
         calls = self._calls
-        request = calls.statuses_request(STATUSES, ids)
+        request = calls.statuses_request(STATUSES, tuple(ids))
         cap = max(calls.settings.http.max_answer_bytes, _ROW_BYTES * len(ids))
         return await calls.query(request, read, deadline=deadline, rules=rules, cap=cap)
 
@@ -92,16 +65,4 @@ class Queries:
 
     async def probe(self, node: str) -> bool:
         """Ask a server for the balance, once, and tell the breaker; whether it answered at all."""
-        calls = self._calls
-
-        def read(answer: HttpAnswer) -> bool:
-            return answer.status < 500  # noqa: PLR2004 - a gateway without a platform behind it is no answer
-
-        until = calls.clock.monotonic() + PROBE_SECONDS
-        try:
-            result = await calls.attempt(node, calls.balance_request(PROBE), read, deadline=until, placed=False)
-        except SendError:
-            return False  # no free place: the server was not asked, and will be again
-        answered = result.answered if isinstance(result, Attempt) else result
-        calls.nodes.probed(node, answered)
-        return answered
+        return await probe(self._calls, node, self._calls.balance_request(PROBE))

@@ -310,3 +310,10 @@ async def test_six_thousand_infos_in_one_answer() -> None:
         reply = await soap.send_bulk(numbers, "x")
         assert reply.requests == 1
         assert [one.message_id for one in reply.accepted] == [str(10**18 + index) for index in range(6000)]
+
+
+async def test_on_unknown_is_one_of_two() -> None:
+    async with client(["http://127.0.0.1:9"]) as soap:
+        wrong: Any = "retry"
+        with pytest.raises(ConfigurationError, match="on_unknown is"):
+            await soap.send_bulk("79161112233", "a", on_unknown=wrong)
