@@ -49,7 +49,7 @@ class Threads:
 def _runs(native_id: int) -> bool:
     try:
         status = (_TASKS / str(native_id) / "stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # ended meanwhile, or a system without /proc
+    except OSError:  # ended meanwhile, a system without /proc, or no descriptor left to look with
         return False
     return status.rpartition(")")[2].split()[0] in {"R", "D"}
 
