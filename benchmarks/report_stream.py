@@ -1,8 +1,9 @@
 """A report of a gigabyte, streamed to disk and read row by row, against bare httpx.
 
 ``aiter_bytes``: ``report.save(path)`` (poll, resume, cap, fsync and rename
-included) against ``response.aiter_bytes()`` into an open file, which does none
-of that. ``aiter_lines``: ``async for row in report`` against
+included) against ``response.aiter_bytes()`` into a file with fsync at the end:
+both leave a file that survives a power cut. ``aiter_bytes_unsynced``: the same
+peer without fsync, whose bytes are still in memory when it ends. ``aiter_lines``: ``async for row in report`` against
 ``response.aiter_lines()`` and ``csv.reader``. The platform is a plain responder
 in a process of its own; rounds take turns. Memory is sampled while we save, and
 must not grow by 30 MB whatever the size of the report.
@@ -132,7 +133,7 @@ async def ours_to_file(url: str, target: Path) -> None:
         await report.save(target)
 
 
-async def httpx_to_file(url: str, target: Path) -> None:
+async def httpx_to_file(url: str, target: Path, *, synced: bool) -> None:
     headers = {"Authorization": f"Bearer {API_KEY}", "Accept-Encoding": "identity"}
     async with httpx.AsyncClient(headers=headers, timeout=330) as client:
         report = (await client.post(f"{url}/v2/report", json={"format": "csv"})).json()["reportId"]
@@ -140,6 +141,9 @@ async def httpx_to_file(url: str, target: Path) -> None:
             async with client.stream("GET", f"{url}/v2/report/{report}") as response:
                 async for chunk in response.aiter_bytes():
                     file.write(chunk)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
 
 
 async def ours_rows(url: str) -> int:
@@ -172,22 +176,26 @@ def main() -> None:
     size = 128 * MEGABYTE if options.quick else 1000 * MEGABYTE
     rounds = 3 if options.quick else 5
     growth = 0
-    files: dict[str, list[float]] = {"ours": [], "httpx": []}
+    jobs: dict[str, Callable[[str, Path], Coroutine[None, None, None]]] = {
+        "ours": ours_to_file,
+        "httpx": partial(httpx_to_file, synced=True),
+        "httpx, unsynced": partial(httpx_to_file, synced=False),
+    }
+    files: dict[str, list[float]] = {name: [] for name in jobs}
     with responder(size) as url, tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "report.csv"
-        for job in (ours_to_file, httpx_to_file):
+        for job in jobs.values():
             timed(partial(job, url, target))  # imports, page cache
         for turn in range(rounds):
-            for name in ("ours", "httpx")[:: 1 if turn % 2 == 0 else -1]:
+            for name in list(jobs)[:: 1 if turn % 2 == 0 else -1]:
                 target.unlink(missing_ok=True)
                 os.sync()  # nobody pays for the other's pages
                 memory = Memory() if name == "ours" else None
-                job = ours_to_file if name == "ours" else httpx_to_file
-                seconds, _ = timed(partial(job, url, target))
+                seconds, _ = timed(partial(jobs[name], url, target))
                 growth = max(growth, 0 if memory is None else memory.stop())
                 assert target.stat().st_size == size
                 files[name].append(seconds)
-                options.say(f"{name:>6} to disk: {size / MEGABYTE / seconds:7.0f} MB/s")
+                options.say(f"{name:>15} to disk: {size / MEGABYTE / seconds:7.0f} MB/s")
     small = 16 * MEGABYTE if options.quick else 128 * MEGABYTE
     lines: dict[str, list[float]] = {"ours": [], "httpx": []}
     expected = 0
@@ -198,16 +206,20 @@ def main() -> None:
                 assert expected in {0, rows}
                 expected = int(str(rows))
                 lines[name].append(seconds)
-                options.say(f"{name:>6} by rows: {expected / seconds:7.0f} rows/s")
+                options.say(f"{name:>15} by rows: {expected / seconds:7.0f} rows/s")
     options.say(f"memory grew by {growth / MEGABYTE:.1f} MB while {size / MEGABYTE:.0f} MB were saved")
     assert growth < MEMORY_LIMIT, f"memory grew by {growth} bytes"
 
-    def ratio(times: dict[str, list[float]]) -> float:
-        return statistics.median(their / our for their, our in zip(times["httpx"], times["ours"], strict=True))
+    def ratio(times: dict[str, list[float]], peer: str = "httpx") -> float:
+        return statistics.median(their / our for their, our in zip(times[peer], times["ours"], strict=True))
 
     finish(
         "report_stream",
-        {"aiter_bytes": ratio(files), "aiter_lines": ratio(lines)},
+        {
+            "aiter_bytes": ratio(files),
+            "aiter_bytes_unsynced": ratio(files, "httpx, unsynced"),
+            "aiter_lines": ratio(lines),
+        },
         {
             "bytes": size,
             "memory_growth_mb": round(growth / MEGABYTE, 1),

@@ -258,6 +258,11 @@ async def test_bad_input_is_refused_before_io(to: str, text: str | None, options
 
 async def test_misuse_is_told(sandbox: Sandbox) -> None:
     async with session(sandbox) as sms:
+        for timeout in ("5", 0, -1, True, float("nan"), float("inf")):
+            with pytest.raises(ConfigurationError, match="timeout"):
+                await sms.send(NUMBER, TEXT, timeout=timeout)  # type: ignore[arg-type] # misuse
+            with pytest.raises(ConfigurationError, match="timeout"):
+                await sms.v2.balance(timeout=timeout)  # type: ignore[arg-type] # misuse
         with pytest.raises(ConfigurationError, match="no colour"):
             await sms.send(NUMBER, TEXT, colour="red")
         with pytest.raises(ConfigurationError, match="via"):

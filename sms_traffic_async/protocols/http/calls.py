@@ -6,6 +6,7 @@ credential, and how a body is read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -84,8 +85,8 @@ class HttpCalls:
             ConfigurationError: the time is not greater than 0.
         """
         seconds = self.settings.timeouts.deadline if timeout is None else timeout
-        if not seconds > 0:
-            raise ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
+        if type(seconds) not in {int, float} or not 0 < seconds < math.inf:
+            raise ConfigurationError("timeout is a number of seconds greater than 0")
         return self.clock.monotonic() + seconds
 
     def warn_of_short_validity(self, validity: int | None) -> None:
