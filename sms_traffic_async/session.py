@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from sms_traffic_async.arguments import read_credentials, read_message
 from sms_traffic_async.bulk import BulkSend, Messages
+from sms_traffic_async.carriers import Carriers
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.connections import Connections
 from sms_traffic_async.delivery.following import follow
@@ -122,10 +123,7 @@ class SmsTraffic:
         self._shared = shared
         self._owner = owner
         self._entered = False
-        self._v2: HttpV2 | None = None
-        self._v1: HttpV1 | None = None
-        self._soap: Soap | None = None
-        self._smtp: Smtp | None = None
+        self._carriers = Carriers(settings, shared)
 
     def with_options(self, **changes: Any) -> SmsTraffic:
         """Another view of this session with some options changed; it shares the connections.
@@ -161,9 +159,7 @@ class SmsTraffic:
         Raises:
             ConfigurationError: the session has no API key.
         """
-        if self._v2 is None:
-            self._v2 = self._shared.http_v2(self._settings)
-        return self._v2
+        return self._carriers.v2
 
     @property
     def v1(self) -> HttpV1:
@@ -172,9 +168,7 @@ class SmsTraffic:
         Raises:
             ConfigurationError: the session has no login.
         """
-        if self._v1 is None:
-            self._v1 = self._shared.http_v1(self._settings)
-        return self._v1
+        return self._carriers.v1
 
     @property
     def soap(self) -> Soap:
@@ -183,9 +177,7 @@ class SmsTraffic:
         Raises:
             ConfigurationError: the session has no login.
         """
-        if self._soap is None:
-            self._soap = self._shared.soap(self._settings)
-        return self._soap
+        return self._carriers.soap
 
     @property
     def smtp(self) -> Smtp:
@@ -194,9 +186,7 @@ class SmsTraffic:
         Raises:
             ConfigurationError: no options for it, or no login.
         """
-        if self._smtp is None:
-            self._smtp = self._shared.smtp(self._settings)
-        return self._smtp
+        return self._carriers.smtp
 
     async def __aenter__(self) -> Self:
         if not self._owner:
@@ -264,7 +254,7 @@ class SmsTraffic:
         del to, text, options  # a traceback printed with locals shows this frame
         if not isinstance(message, Message):
             raise message
-        return await self._carrier(via).submit(message, timeout=timeout)
+        return await self._carriers.of(via).submit(message, timeout=timeout)
 
     def send_many(self, messages: Messages, *, concurrency: int | None = None, via: Via | None = None) -> BulkSend:
         """Send any iterable or async iterable of messages, in constant memory.
@@ -281,7 +271,7 @@ class SmsTraffic:
                 requests in flight.
             via: the protocol to use.
         """
-        carrier = self._carrier(via)
+        carrier = self._carriers.of(via)
 
         return BulkSend(
             messages,
@@ -296,7 +286,7 @@ class SmsTraffic:
         Raises:
             RequestError: no node answered, or the platform refused.
         """
-        return await self._default().balance()
+        return await self._carriers.by_http().balance()
 
     async def resolve(
         self,
@@ -357,31 +347,6 @@ class SmsTraffic:
                 return await follow(poller, ids, timeout)
         except (Interrupted, SessionClosed):
             raise RequestFailed("the session was closed", operation="wait_for") from None
-
-    def _default(self) -> HttpV2 | HttpV1:
-        credentials = self._settings.credentials
-        if credentials.api_key is not None:
-            return self.v2
-        if credentials.login is not None:
-            return self.v1
-        raise ConfigurationError(
-            "no credentials: give api_key= (SMS_TRAFFIC_API_KEY), or login= and password= (…_LOGIN, …_PASSWORD)"
-        )
-
-    def _carrier(self, via: Via | None) -> HttpV2 | HttpV1 | Soap | Smtp:
-        match via:
-            case None:
-                return self._default()
-            case "v2":
-                return self.v2
-            case "v1":
-                return self.v1
-            case "soap":
-                return self.soap
-            case "smtp":
-                return self.smtp
-            case _:
-                raise ConfigurationError(f"via={via!r}: messages are carried by v2, v1, soap and smtp")
 
 
 def _connect(settings: Settings, hooks: Sequence[Hook], clock: Clock) -> Connections:

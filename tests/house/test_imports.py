@@ -20,10 +20,12 @@ FLOORS = {
     "policy": 1,
     "protocols.http": 2,
     "protocols": 3,
+    "protocols.smpp.message_ids": 0,  # a value of SmppOptions
     "delivery": 4,
     "lifecycle": 3,
     "bulk": 4,
     "connections": 5,
+    "carriers": 5,
     "session": 6,
     "outbox": 7,
     "webhooks": 7,
