@@ -1,6 +1,6 @@
 """Sending one request without a key, so that no message becomes two SMS unless the caller chose that.
 
-Rules (RELIABILITY 3.3, 3.6), for v1 and SOAP alike
+Rules (docs/reliability.md, "Without a key"), for v1 and SOAP alike
 ---------------------------------------------------
 1. There is no key: an attempt that may have been taken is repeated only with
    ``on_unknown="resend"``, on the same server, three requests at most.

@@ -1,4 +1,4 @@
-"""RELIABILITY F10: what is read from Retry-After, row by row."""
+"""What is read from Retry-After, row by row."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@
 
 ``FACTS[name]`` says what is true of a request whatever the client calls it:
 whether bytes of it left the client, and whether the server read all of it. The
-facts are RELIABILITY's stage table, measured again by ``test_servers.py``.
+facts are the stage table of docs/reliability.md, measured again by ``test_servers.py``.
 Slow ones wait on the loop's clock: run them on the virtual loop.
 """
 

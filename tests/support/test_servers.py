@@ -1,4 +1,4 @@
-"""RELIABILITY's stage table, measured against the servers that other tests rely on."""
+"""The stage table of docs/reliability.md, measured against the servers that other tests rely on."""
 
 from __future__ import annotations
 

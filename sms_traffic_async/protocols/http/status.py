@@ -1,4 +1,4 @@
-"""What an HTTP status means, before anybody looks at the body (RELIABILITY rows 7 to 12)."""
+"""What an HTTP status means, before anybody looks at the body (docs/reliability.md, rows 7 to 12)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Sending a batch so that no message becomes two SMS and no accepted one is lost.
 
-Rules (RELIABILITY 3.4)
+Rules (docs/reliability.md, "restrictiveId")
 -----------------------
 1. An attempt that may have been taken is repeated on the same node, under the
    same restrictiveId; ``policy`` sees to that.

@@ -1,6 +1,6 @@
 """Sending letters so that no message becomes two SMS unless the caller chose that.
 
-Rules (RELIABILITY 3.3, 3.6; field notes C, SMTP)
+Rules (docs/reliability.md; docs/field-notes.md, C, SMTP)
 -------------------------------------------------
 1. 250 after the final dot is "handed over": the record says so at once, before
    anything is awaited again. No id comes with it.

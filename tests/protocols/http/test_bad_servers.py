@@ -1,4 +1,4 @@
-"""RELIABILITY 3.1 and F14: whatever a server does, a try ends in time, in bounds, and in the right class."""
+"""Whatever a server does, a try ends in time, in bounds, and in the right class."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from sms_traffic_async.protocols.http.status import classify_status, node_health
 NOW = 1_767_225_600.0  # Thu, 01 Jan 2026 00:00:00 GMT
 CAP = 900.0
 
-# RELIABILITY 3.3, rows 7 to 12.
+# docs/reliability.md, rows 7 to 12.
 VERDICTS = {
     Verdict.THROTTLED: (429,),
     Verdict.AMBIGUOUS: (100, 103, 408, 500, 501, 502, 503, 504, 505, 520, 599),

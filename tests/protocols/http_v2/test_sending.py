@@ -1,4 +1,4 @@
-"""RELIABILITY 3.3 and 3.4 for v2: what a failure means, and that nothing is sent twice or lost."""
+"""docs/reliability.md for v2: what a failure means, and that nothing is sent twice or lost."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_bare_headers_as_aiosmpplib_writes_them(own: Pdu, kind: Any) -> None:
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)))  # noqa: DTZ001 - made aware below
 def test_absolute_times_as_aiosmpplib_writes_them_in_utc(moment: datetime) -> None:
-    # East and west of it they are wrong (SMPP.md, defect 30).
+    # East and west of it they are wrong.
     moment = moment.replace(tzinfo=UTC)
     assert format_absolute(moment) == aiosmpplib.SubmitSm.datetime_to_smpp_time(moment)
 

@@ -67,7 +67,7 @@ async def test_handed_over() -> None:
 @pytest.mark.parametrize("step", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "content"])
 @pytest.mark.parametrize("answer", ["fin", "hang", "451 4.3.0 no 79161112233", "550 5.7.1 no 79161112233", "what?"])
 async def test_every_step(step: str, answer: str, caplog: pytest.LogCaptureFixture) -> None:
-    """RELIABILITY 3.3: before the final dot U, 4xx R, 5xx P, dot without reply A."""
+    """docs/reliability.md: before the final dot U, 4xx R, 5xx P, dot without reply A."""
     caplog.set_level(logging.DEBUG)
     script = Script({step: answer})
     async with scripted(script) as port, client(HOST, port) as smtp:
@@ -161,7 +161,7 @@ async def test_the_connection_cut_at_every_byte(direction: Any) -> None:
 
 @pytest.mark.parametrize("turns", range(0, 90, 2))
 async def test_cancellation_at_every_await(turns: int, no_tasks_left: None) -> None:
-    """STYLE, anti-pattern 3: the next letter never gets the reply to the last one's command."""
+    """The next letter never gets the reply to the last one's command."""
     script = Script()
     async with scripted(script) as port, client(HOST, port) as smtp:
         task = asyncio.create_task(smtp.submit(MESSAGE))
