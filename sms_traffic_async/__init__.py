@@ -18,6 +18,7 @@ from sms_traffic_async._version import __version__
 
 if TYPE_CHECKING:
     from sms_traffic_async.bulk import BulkSend, BulkSummary
+    from sms_traffic_async.delivery.values import TrackedUpdate
     from sms_traffic_async.errors import (
         AuthenticationFailed,
         ConfigurationError,
@@ -47,21 +48,27 @@ if TYPE_CHECKING:
         TlsError,
     )
     from sms_traffic_async.messages import Balance, InboundMessage, Message, SendResult, StatusUpdate, Submission
+    from sms_traffic_async.policy.abuse import AbuseGuard, AbuseRules, Guarded
     from sms_traffic_async.secrets import Secret
     from sms_traffic_async.session import SmsTraffic
     from sms_traffic_async.settings import (
         Credentials,
         HttpOptions,
+        InboundOptions,
         Node,
         RetryPolicy,
         Settings,
+        SmppOptions,
         SmtpOptions,
         SoapOptions,
         Timeouts,
+        TrackingOptions,
     )
     from sms_traffic_async.statuses import DeliveryErrorCode, MessageStatus
 
 __all__ = (
+    "AbuseGuard",
+    "AbuseRules",
     "AuthenticationFailed",
     "Balance",
     "BulkSend",
@@ -71,8 +78,10 @@ __all__ = (
     "DeadlineExceeded",
     "DeliveryErrorCode",
     "DuplicateRequest",
+    "Guarded",
     "HttpOptions",
     "InboundMessage",
+    "InboundOptions",
     "InsufficientFunds",
     "InvalidMessage",
     "InvalidOriginator",
@@ -99,6 +108,7 @@ __all__ = (
     "SendError",
     "SendResult",
     "Settings",
+    "SmppOptions",
     "SmsTraffic",
     "SmsTrafficError",
     "SmtpOptions",
@@ -108,24 +118,31 @@ __all__ = (
     "TemporarilyUnavailable",
     "Timeouts",
     "TlsError",
+    "TrackedUpdate",
+    "TrackingOptions",
     "__version__",
 )
 
 # Where each public name lives. A test holds this table, the imports above and __all__ together.
 _HOMES = {
+    "delivery.values": ("TrackedUpdate",),
     "bulk": ("BulkSend", "BulkSummary"),
     "messages": ("Balance", "InboundMessage", "Message", "SendResult", "StatusUpdate", "Submission"),
+    "policy.abuse": ("AbuseGuard", "AbuseRules", "Guarded"),
     "secrets": ("Secret",),
     "session": ("SmsTraffic",),
     "settings": (
         "Credentials",
         "HttpOptions",
+        "InboundOptions",
         "Node",
         "RetryPolicy",
         "Settings",
+        "SmppOptions",
         "SmtpOptions",
         "SoapOptions",
         "Timeouts",
+        "TrackingOptions",
     ),
     "statuses": ("DeliveryErrorCode", "MessageStatus"),
 }

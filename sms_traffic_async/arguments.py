@@ -41,9 +41,8 @@ def read_message(
         if text is not None or options.keys() - {"region"}:
             return ConfigurationError("a ready Message brings its text and options itself")
         return to
-    unknown = options.keys() - MESSAGE_OPTIONS
-    if unknown:
-        return ConfigurationError(f"a message has no {', '.join(sorted(unknown))}")
+    if not options.keys() <= MESSAGE_OPTIONS:
+        return ConfigurationError(f"a message has no {', '.join(sorted(options.keys() - MESSAGE_OPTIONS))}")
     try:
         # An absent text is refused by Message itself, with the field named.
         return Message(to=to, text=text or "", **options)

@@ -1,71 +1,36 @@
 """Sending many messages: results as they come, in constant memory.
 
-Leaving the block stops the work: nothing more is read from the source, what
-is under way is interrupted with an honest outcome (reading on after the block
-gives those results too), and ``.summary`` says what was sent, refused, unknown
-and untouched.
+Leaving the block stops the work: nothing more is read from the source (a
+generator is closed), what is under way is interrupted with an honest outcome
+(reading on after the block gives those results too), and ``.summary`` says what
+was sent, refused, unknown and untouched.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeAlias, cast
 
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent, Outcome, SendError
+from sms_traffic_async.bulk_source import Messages, Source
+from sms_traffic_async.bulk_summary import BulkSummary
+from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent, SendError
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Message, SendResult, Submission
+from sms_traffic_async.policy.rate import RateLimiter, wait
 
-__all__ = ("BulkSend", "BulkSummary", "Messages")
-
-Messages: TypeAlias = Iterable[Message] | AsyncIterable[Message]
+__all__ = ("BulkSend", "BulkSummary", "Messages", "Progress")
 
 MOST_CONCURRENCY = 10_000
 STOP_SECONDS = 5.0
-"""How long leaving the block waits for interrupted messages to get their outcome."""
+"""How long leaving the block waits for interrupted messages to get their outcome, and for a generator to close."""
+PROGRESS_SECONDS = 0.2
 
-
-@dataclass(slots=True, kw_only=True)
-class BulkSummary:
-    """Counts of messages, by outcome.
-
-    Attributes:
-        taken: read from the source.
-        accepted: the platform took them.
-        rejected: the platform, or our own checks, said no.
-        not_sent: provably nothing left.
-        unknown: an SMS may have gone out.
-        interrupted: taken, and without an outcome because leaving the block was
-            cancelled; an SMS may have gone out.
-        exhausted: the source was read to its end.
-    """
-
-    taken: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    not_sent: int = 0
-    unknown: int = 0
-    exhausted: bool = False
-
-    @property
-    def interrupted(self) -> int:
-        """Taken from the source, and without an outcome."""
-        return self.taken - self.accepted - self.rejected - self.not_sent - self.unknown
-
-    def add(self, result: SendResult) -> None:
-        """Count one result."""
-        match result.error:
-            case None:
-                self.accepted += 1
-            case SendError(outcome=Outcome.UNKNOWN):
-                self.unknown += 1
-            case SendError(outcome=Outcome.NOT_SENT):
-                self.not_sent += 1
-            case _:
-                self.rejected += 1
+Progress: TypeAlias = Callable[[BulkSummary], None]
 
 
 class BulkSend:
@@ -73,20 +38,45 @@ class BulkSend:
 
     Results come in the order in which they are known; ``index`` tells the
     place in the source. Not re-entrant; one consumer.
+
+    Args:
+        messages: read as needed, once.
+        send: sends one message; called ``concurrency`` times at once, in tasks that live as long as the block.
+        life: the session's; owns those tasks.
+        concurrency: messages under way at once.
+        rate: SMS parts a second of this call, spread evenly; ``None`` for as fast as it goes.
+        progress: called with the summary now and then (five times a second at
+            most), and once at the end. What it raises ends the work.
+        clock: for the rate and for progress.
+
+    Raises:
+        ConfigurationError: an argument is bad.
     """
 
     def __init__(
-        self, messages: Messages, send: Callable[[Message], Awaitable[Submission]], *, life: Life, concurrency: int
+        self,
+        messages: Messages,
+        send: Callable[[Message], Awaitable[Submission]],
+        *,
+        life: Life,
+        concurrency: int,
+        rate: float | None = None,
+        progress: Progress | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         if type(concurrency) is not int or not 1 <= concurrency <= MOST_CONCURRENCY:
             raise ConfigurationError(f"concurrency is a whole number from 1 to {MOST_CONCURRENCY}")
-        if not isinstance(cast("object", messages), Iterable | AsyncIterable):
-            raise ConfigurationError("send_many takes an iterable or async iterable of Message")
-        self.summary = BulkSummary()
-        self._source = messages
+        if progress is not None and (not callable(cast("object", progress)) or inspect.iscoroutinefunction(progress)):
+            raise ConfigurationError("progress is a plain function of the summary")
+        self._source = Source(messages)
+        self.summary = BulkSummary(total=self._source.total)
+        self._limiter = None if rate is None else RateLimiter(rate)
         self._send = send
         self._life = life
         self._concurrency = concurrency
+        self._progress = progress
+        self._clock = clock
+        self._told_at = 0.0
         # Whoever does not read stops the sending, not the memory: a worker that has
         # laid down a result waits until there is room before it takes another message.
         self._results: deque[SendResult] = deque()
@@ -94,8 +84,6 @@ class BulkSend:
         self._news = asyncio.Event()
         self._space = asyncio.Event()
         self._reading = asyncio.Lock()
-        self._sync: Iterator[Message] | None = None
-        self._async: AsyncIterator[Message] | None = None
         self._workers: list[asyncio.Task[None]] = []
         self._sending: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -106,12 +94,11 @@ class BulkSend:
         if self._entered:
             raise ConfigurationError("one send_many is entered once: make another")
         self._entered = True
-        if isinstance(self._source, AsyncIterable):
-            self._async = aiter(self._source)
-        else:
-            self._sync = iter(self._source)
-        self._alive = self._concurrency
-        for number in range(self._concurrency):
+        self._source.open()
+        self._told_at = self._clock.monotonic()
+        total = self.summary.total
+        self._alive = self._concurrency if total is None else min(self._concurrency, total)
+        for number in range(self._alive):
             worker = self._life.spawn(self._work(), f"bulk {number}")
             worker.add_done_callback(self._worker_ended)
             self._workers.append(worker)
@@ -135,6 +122,8 @@ class BulkSend:
         finally:
             for worker in self._workers:
                 worker.cancel()
+            await self._source.close(STOP_SECONDS)
+        self._tell()
 
     def __aiter__(self) -> Self:
         return self
@@ -162,43 +151,51 @@ class BulkSend:
         self._news.set()
 
     async def _work(self) -> None:
+        me = cast("asyncio.Task[Any]", asyncio.current_task())
         while (taken := await self._next()) is not None:
-            me = cast("asyncio.Task[Any]", asyncio.current_task())
             self._sending.add(me)
             try:
                 result = await self._one(*taken)
             finally:
                 self._sending.discard(me)
-            # Counted and laid down before anything is awaited: leaving the block loses no outcome.
-            self.summary.add(result)
-            self._results.append(result)
-            self._news.set()
+            self._lay(result)
+            if self._progress is not None and self._clock.monotonic() >= self._told_at + PROGRESS_SECONDS:
+                self._tell()
             if isinstance(result.error, NotSent) and result.error.reason == "closed":
                 return
             while len(self._results) >= self._concurrency and not self._stopping:
                 self._space.clear()
                 await self._space.wait()
 
+    def _lay(self, result: SendResult) -> None:
+        # Counted and laid down before anything is awaited: leaving the block loses no outcome.
+        self.summary.add(result)
+        self._results.append(result)
+        self._news.set()
+
+    def _tell(self) -> None:
+        self._told_at = self._clock.monotonic()
+        if self._progress is not None:
+            self._progress(self.summary)
+
     async def _next(self) -> tuple[int, Message] | None:
         async with self._reading:
             if self.summary.exhausted or self._stopping:
                 return None
-            try:
-                message = next(self._sync) if self._sync is not None else await self._anext()
-            except (StopIteration, StopAsyncIteration):
+            message = await self._source.next()
+            if message is None:
                 self.summary.exhausted = True
                 return None
-            if not isinstance(cast("object", message), Message):
-                raise ConfigurationError(
-                    f"send_many takes Message values: item {self.summary.taken} is a {type(message).__name__}"
-                )
             index = self.summary.taken
             self.summary.taken += 1
+            if self._limiter is not None:
+                try:
+                    await wait(self._limiter, _parts(message), clock=self._clock)
+                except asyncio.CancelledError:
+                    stopped = NotSent("send_many was stopped before this message had its turn.", reason="closed")
+                    self._lay(SendResult(message=message, index=index, error=stopped))
+                    raise
             return index, message
-
-    async def _anext(self) -> Message:
-        assert self._async is not None  # noqa: S101 - one of the two is set on entry
-        return await anext(self._async)
 
     async def _one(self, index: int, message: Message) -> SendResult:
         try:
@@ -206,3 +203,9 @@ class BulkSend:
         except (SendError, InvalidMessage) as error:
             return SendResult(message=message, index=index, error=error)
         return SendResult(message=message, index=index, submission=submission)
+
+
+def _parts(message: Message) -> float:
+    from sms_traffic_async.text import estimate_v2
+
+    return float(estimate_v2(message.text, transliterate=message.transliterate).parts)

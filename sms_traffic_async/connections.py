@@ -9,25 +9,27 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.lifecycle import Life
-from sms_traffic_async.messages import StatusUpdate, Via
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.nodes import NodeSet
 from sms_traffic_async.settings import Node, Settings, SoapOptions
 from sms_traffic_async.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from sms_traffic_async.delivery.polling import Ask, StatusPoller
     from sms_traffic_async.protocols.http.pool import HttpPool
     from sms_traffic_async.protocols.http_v1 import HttpV1
     from sms_traffic_async.protocols.http_v2 import HttpV2
+    from sms_traffic_async.protocols.smpp.client import Smpp
+    from sms_traffic_async.protocols.smpp.transceiver import Transceiver
     from sms_traffic_async.protocols.smtp import Smtp
     from sms_traffic_async.protocols.smtp.rate import LetterRate
     from sms_traffic_async.protocols.soap import Soap
+    from sms_traffic_async.reception import Reception
 
 __all__ = ("Connections",)
 
@@ -51,7 +53,9 @@ class Connections:
         self._pool: HttpPool | None = None
         self._soap_nodes: NodeSet | None = None
         self._letter_rate: LetterRate | None = None
-        self._pollers: dict[str, StatusPoller] = {}
+        self._transceiver: Transceiver | None = None
+        self._first_smpp: Smpp | None = None
+        self._reception: Reception | None = None
 
     def _node_set(self, nodes: Sequence[Node]) -> NodeSet:
         return NodeSet([node.name for node in nodes], policy=self.settings.retry, clock=self.clock)
@@ -85,6 +89,11 @@ class Connections:
 
         return HttpV1(settings, pool=self.pool, nodes=self.nodes, **self._common())
 
+    @property
+    def has_soap(self) -> bool:
+        """Whether it is known where SOAP is spoken: its servers are not the nodes'."""
+        return self.settings.soap != SoapOptions() or self.settings.nodes == Settings().nodes
+
     def soap(self, settings: Settings) -> Soap:
         """The SOAP client of one view. SOAP has servers of its own.
 
@@ -93,7 +102,7 @@ class Connections:
         """
         from sms_traffic_async.protocols.soap import Soap
 
-        if settings.soap == SoapOptions() and settings.nodes != Settings().nodes:
+        if not self.has_soap:
             raise ConfigurationError(
                 "SOAP has servers of its own, and nodes= leads elsewhere: give soap=SoapOptions(url=...)"
             )
@@ -116,44 +125,62 @@ class Connections:
             self._letter_rate = LetterRate(settings.smtp.letters_per_minute)
         return Smtp(settings, options=settings.smtp, rate=self._letter_rate, **self._common())
 
-    def _common(self) -> dict[str, Any]:
-        return {"pauses": self.pauses, "clock": self.clock, "telemetry": self.telemetry, "life": self.life}
-
-    def poller(self, via: Via | None) -> StatusPoller:
-        """Who asks for the statuses of what a protocol sent; one poller a protocol.
-
-        Args:
-            via: the protocol that sent; ``None`` for whatever the credentials open.
+    def smpp(self, settings: Settings) -> Smpp:
+        """The SMPP client of one view.
 
         Raises:
-            ConfigurationError: no credentials for it.
+            ConfigurationError: no ``smpp=SmppOptions(...)``, or no login.
         """
-        protocol = via or ("v2" if self.settings.credentials.api_key is not None else "v1")
-        if protocol == "smtp":
-            protocol = "v1"  # the platform answers a letter in the words of v1
-        poller = self._pollers.get(protocol)
-        if poller is None:
-            from sms_traffic_async.delivery.polling import StatusPoller
+        from sms_traffic_async.protocols.smpp.client import Smpp
 
-            poller = self._pollers[protocol] = StatusPoller(
-                self._ask(protocol), spawn=self.life.spawn, clock=self.clock, longest=self.settings.timeouts.poll_after
-            )
-        return poller
+        client = Smpp(settings, transceiver=self.transceiver, shared=self._first_smpp, **self._owned())
+        if self._first_smpp is None:
+            self._first_smpp = client
+        return client
 
-    def _ask(self, protocol: str) -> Ask:
-        if protocol == "v2":
-            v2 = self.http_v2(self.settings)
+    @property
+    def transceiver(self) -> Transceiver:
+        """The SMPP connections.
 
-            async def ask_v2(ids: Sequence[str]) -> Sequence[StatusUpdate]:
-                return (await v2.statuses(ids, extended=True)).found
+        Raises:
+            ConfigurationError: no ``smpp=SmppOptions(...)``, or no login.
+        """
+        if self._transceiver is None:
+            from sms_traffic_async.protocols.smpp.transceiver import Transceiver
 
-            return ask_v2
-        asked = self.soap(self.settings) if protocol == "soap" else self.http_v1(self.settings)
+            if self.settings.smpp is None:
+                raise ConfigurationError("SMPP needs smpp=SmppOptions(...)")
+            self._transceiver = Transceiver(self.settings, options=self.settings.smpp, **self._owned())
+            self.reception.hear(self._transceiver.receiving)
+        return self._transceiver
 
-        async def ask(ids: Sequence[str]) -> Sequence[StatusUpdate]:
-            return (await asked.statuses(ids)).found
+    async def entered(self) -> None:
+        """The session was entered: open what should be open from then on.
 
-        return ask
+        Raises:
+            ConfigurationError: another process has the tracking store.
+        """
+        self.life.bind()
+        if self.settings.tracking.store is not None:
+            await self.reception.open()
+        options = self.settings.smpp
+        if options is not None and options.connect == "on_enter":
+            self.transceiver.start()
+
+    def _owned(self) -> dict[str, Any]:
+        return {"clock": self.clock, "telemetry": self.telemetry, "life": self.life}
+
+    def _common(self) -> dict[str, Any]:
+        return {"pauses": self.pauses, **self._owned()}
+
+    @property
+    def reception(self) -> Reception:
+        """What comes back: statuses and messages of subscribers."""
+        if self._reception is None:
+            from sms_traffic_async.reception import Reception
+
+            self._reception = Reception(self)
+        return self._reception
 
     async def aclose(self, grace: float) -> None:
         """Drain, then close what was opened; bounded by twice the grace time and the transports' own close.
@@ -161,6 +188,8 @@ class Connections:
         Cancellation: skips the grace time; connections are closed all the same.
         """
         first = False
+        if self._reception is not None:
+            self._reception.closing()
         try:
             first = await self.life.close(grace)
         except asyncio.CancelledError:
@@ -169,7 +198,12 @@ class Connections:
         finally:
             if first:
                 try:
-                    if self._pool is not None:
-                        await self._pool.aclose()
+                    await self._release()
                 finally:
                     self.life.closed()
+
+    async def _release(self) -> None:
+        async with AsyncExitStack() as stack:
+            for opened in (self._reception, self._pool, self._transceiver):
+                if opened is not None:
+                    stack.push_async_callback(opened.aclose)

@@ -21,8 +21,9 @@
     └── LinkLost (ConnectionError)  DeadlineExceeded (TimeoutError)
 
 It branches by what the caller can do. Every error of a send answers
-``.outcome``: whether an SMS may be on its way is data, not guesswork. Messages
-name no secret, no phone number and no text.
+``.outcome``: whether an SMS may be on its way is data, not guesswork. Its text
+says three things, in this order: what happened, whether an SMS may have gone
+out, and the next step. Messages name no secret, no phone number and no text.
 """
 
 from __future__ import annotations
@@ -61,6 +62,15 @@ __all__ = (
 )
 
 NotSentReason: TypeAlias = Literal["unreachable", "overloaded", "expired", "guarded", "closed"]
+
+
+_AFTER_NOT_SENT: dict[NotSentReason, str] = {
+    "unreachable": "Check the network and the addresses; sending it again is harmless.",
+    "overloaded": "Send it again when there is less to do, or allow it more time; that is harmless.",
+    "expired": "If it is still wanted, send it again with more time.",
+    "guarded": "Change the guard's rules if this was to go out.",
+    "closed": "Send it again in a session that is open; that is harmless.",
+}
 
 
 class Outcome(enum.Enum):
@@ -125,6 +135,10 @@ class SendError(SmsTrafficError):
 
     outcome: ClassVar[Outcome]
     retryable: bool = False
+    _fate: ClassVar[str] = ""
+    """The sentence on whether an SMS may have gone out."""
+    _next_step: ClassVar[str] = ""
+    """The advice where whoever raises it knows no better one."""
 
     def __init__(
         self,
@@ -135,11 +149,13 @@ class SendError(SmsTrafficError):
         message_key: str | None = None,
         advice: str = "",
     ) -> None:
-        super().__init__(f"{text} {advice}".strip())
         self.code = code
         self.node = node
         self.message_key = message_key
-        self.advice = advice
+        self.advice = advice or self._next_step
+        said = text if text.endswith((".", "!", "?", "…")) else f"{text}."
+        fate = "" if self._fate[:-1].casefold() in said.casefold() else self._fate
+        super().__init__(" ".join(part for part in (said, fate, self.advice) if part))
 
 
 class NotSent(SendError):
@@ -153,9 +169,10 @@ class NotSent(SendError):
     """
 
     outcome = Outcome.NOT_SENT
+    _fate = "Nothing was sent."
 
-    def __init__(self, text: str, *, reason: NotSentReason, **rest: Any) -> None:
-        super().__init__(text, **rest)
+    def __init__(self, text: str, *, reason: NotSentReason, advice: str = "", **rest: Any) -> None:
+        super().__init__(text, advice=advice or _AFTER_NOT_SENT.get(reason, ""), **rest)
         self.reason: NotSentReason = reason
         self.retryable = reason in {"unreachable", "overloaded", "closed"}
 
@@ -168,6 +185,8 @@ class Rejected(SendError):
     """
 
     outcome = Outcome.REJECTED
+    _fate = "No SMS goes out."
+    _next_step = "Mend what was refused before you send it again."
 
     def __init__(self, text: str, *, description: str = "", **rest: Any) -> None:
         super().__init__(text, **rest)
@@ -177,21 +196,31 @@ class Rejected(SendError):
 class AuthenticationFailed(Rejected):
     """The login, password or API key was not accepted (codes 401, 402, 411, 412; HTTP 401)."""
 
+    _next_step = "Check the credentials; the same ones will be refused again."
+
 
 class PermissionDenied(Rejected):
     """The credential may not do this (HTTP 403, codes 419 and 439)."""
+
+    _next_step = "Have the permission given in the cabinet."
 
 
 class InsufficientFunds(Rejected):
     """The account has no money left (code 415, ESME_RBINDFAIL)."""
 
+    _next_step = "Top the account up, then send it again."
+
 
 class InvalidRecipient(Rejected):
     """The number cannot be sent to (codes 403, 407, 422, 425–432, 440)."""
 
+    _next_step = "Check the number."
+
 
 class InvalidOriginator(Rejected):
     """The sender name is too long or not allowed (codes 421, 436)."""
+
+    _next_step = "Use a sender that is registered for the account."
 
 
 class RateLimited(Rejected):
@@ -202,6 +231,7 @@ class RateLimited(Rejected):
     """
 
     retryable = True
+    _next_step = "Send it again after a while, and less at once."
 
     def __init__(self, text: str, *, retry_after: float | None = None, **rest: Any) -> None:
         super().__init__(text, **rest)
@@ -212,6 +242,7 @@ class TemporarilyUnavailable(Rejected):
     """The platform could not take it now (code 1000) and the deadline came first."""
 
     retryable = True
+    _next_step = "Send it again later."
 
 
 class DuplicateRequest(Rejected):
@@ -220,6 +251,9 @@ class DuplicateRequest(Rejected):
     Attributes:
         message_ids: ids found for it by look-up; empty when none was found.
     """
+
+    _fate = "Nothing more goes out; what was sent first under this id stands."
+    _next_step = "Read message_ids; another message needs another key."
 
     def __init__(self, text: str, *, message_ids: tuple[str, ...] = (), **rest: Any) -> None:
         super().__init__(text, **rest)
@@ -238,6 +272,8 @@ class OutcomeUnknown(SendError):
     """
 
     outcome = Outcome.UNKNOWN
+    _fate = "An SMS may have gone out."
+    _next_step = "Ask sms.resolve(error) before you send it again."
 
     def __init__(self, text: str, *, evidence: Any = None, **rest: Any) -> None:
         super().__init__(text, **rest)

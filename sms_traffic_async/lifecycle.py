@@ -17,11 +17,11 @@ import enum
 import os
 from collections.abc import Collection, Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sms_traffic_async.errors import ConfigurationError
 
-__all__ = ("CallScope", "Interrupted", "Life", "SessionClosed", "State")
+__all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "State")
 
 
 class State(enum.Enum):
@@ -41,6 +41,17 @@ class SessionClosed(Exception):
     """A call came after close began; turned into an outcome by whoever made the call."""
 
 
+class Call(Protocol):
+    """A public call under way: a ``CallScope``, or a message that waits for a shared request."""
+
+    task: asyncio.Task[Any] | None
+    """Who made it."""
+
+    def interrupt(self) -> None:
+        """End it, with an honest outcome."""
+        ...
+
+
 class CallScope:
     """One public call under way. Close can interrupt it, once, after the grace time."""
 
@@ -53,15 +64,9 @@ class CallScope:
         self._interrupted = False
 
     def __enter__(self) -> Self:
-        self._life.bind()
-        if self._life.state is not State.OPEN:
-            raise SessionClosed
-        task = asyncio.current_task()
-        if task is None:
-            raise ConfigurationError("a session is used from inside an asyncio task")
-        self.task = task
-        self._cancelling = task.cancelling()
-        self._life.calls.add(self)
+        self._life.enter(self)
+        if self.task is not None:
+            self._cancelling = self.task.cancelling()
         return self
 
     def __exit__(
@@ -86,7 +91,7 @@ class Life:
 
     def __init__(self) -> None:
         self.state = State.FREE
-        self.calls: set[CallScope] = set()
+        self.calls: set[Call] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid: int | None = None
@@ -112,6 +117,22 @@ class Life:
             raise ConfigurationError("this session was opened before a fork: make one in each process")
         raise ConfigurationError("this session belongs to another event loop: make one per asyncio.run()")
 
+    def enter(self, call: Call) -> None:
+        """A call begins; ``forget`` ends it.
+
+        Raises:
+            SessionClosed: close began.
+            ConfigurationError: another loop, a forked child, or no task.
+        """
+        self.bind()
+        if self.state is not State.OPEN:
+            raise SessionClosed
+        task = asyncio.current_task()
+        if task is None:
+            raise ConfigurationError("a session is used from inside an asyncio task")
+        call.task = task
+        self.calls.add(call)
+
     def call(self) -> CallScope:
         """A scope around one public call; see ``CallScope``."""
         return CallScope(self)
@@ -129,7 +150,7 @@ class Life:
             if call.task in tasks:
                 call.interrupt()
 
-    def forget(self, call: CallScope) -> None:
+    def forget(self, call: Call) -> None:
         """A call ended."""
         self.calls.discard(call)
         if not self.calls and self.state is State.CLOSING and self._idle is not None:

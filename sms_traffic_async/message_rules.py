@@ -27,13 +27,17 @@ __all__ = (
     "text_problem",
 )
 
-_REGIONS = (None, "RU", "INT")
+_REGIONS = ("RU", "INT")
+_SHORT_WAY = 11
+"""Digits of a number of +7."""
 
 
 def read_phone(to: object, region: object) -> tuple[str, InvalidMessage | None]:
     """The digits of a number, or what is wrong with it or with its region."""
-    if region not in _REGIONS:
+    if region is not None and region not in _REGIONS:
         return "", InvalidMessage("region", mask_text(region), "'RU', 'INT' or None")
+    if type(to) is str and len(to) == _SHORT_WAY and to[0] == "7" and to.isascii() and to.isdigit():
+        return to, None  # nearly all of them, and what ``normalise_phone`` would say
     try:
         return normalise_phone(cast("Any", to), region=cast("Any", region)), None
     except InvalidMessage as error:

@@ -6,7 +6,7 @@ are aware datetimes, money is Decimal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -110,23 +110,30 @@ class Message:
         expires_in: float | None = None,
         region: Region | None = None,
     ) -> None:
-        store = object.__setattr__
-        store(self, "to", to)
-        store(self, "text", text)
-        store(self, "originator", originator)
-        store(self, "key", key)
-        store(self, "tracking_data", tracking_data)
-        store(self, "params", params)
-        store(self, "max_parts", max_parts)
-        store(self, "truncate", truncate)
-        store(self, "transliterate", transliterate)
-        store(self, "flash", flash)
-        store(self, "start_at", start_at)
-        store(self, "local_time", local_time)
-        store(self, "batch_name", batch_name)
-        store(self, "validity", validity)
-        store(self, "expires_in", expires_in)
-        store(self, "region", region)
+        draft: Any = self
+        if type(self) is Message:
+            _become(self, _Draft)  # stores at a tenth of the price of object.__setattr__, and there are sixteen
+            draft.to = to
+            draft.text = text
+            draft.originator = originator
+            draft.key = key
+            draft.tracking_data = tracking_data
+            draft.params = params
+            draft.max_parts = max_parts
+            draft.truncate = truncate
+            draft.transliterate = transliterate
+            draft.flash = flash
+            draft.start_at = start_at
+            draft.local_time = local_time
+            draft.batch_name = batch_name
+            draft.validity = validity
+            draft.expires_in = expires_in
+            draft.region = region
+            draft.__class__ = Message
+        else:
+            _fill(self, (to, text, originator, key, tracking_data, params, max_parts, truncate, transliterate, flash,
+                         start_at, local_time, batch_name, validity, expires_in, region))  # fmt: skip
+        del draft
         del to, text, originator, key, tracking_data, params, max_parts, truncate, transliterate, flash
         del start_at, local_time, batch_name, validity, expires_in, region
         problem = _settle(self)
@@ -137,11 +144,29 @@ class Message:
         return f"Message(to={mask_phone(self.to)!r}, text={mask_text(self.text)})"
 
 
+_become: Callable[[object, type], None] = object.__dict__["__class__"].__set__
+_PUTS: tuple[Callable[[object, Any], None], ...] = tuple(vars(Message)[name].__set__ for name in Message.__slots__)
+
+
+class _Draft:
+    """A ``Message`` while it is made: the same slots, and nothing that freezes them."""
+
+    __slots__ = Message.__slots__
+
+
+def _fill(message: Message, values: tuple[Any, ...]) -> None:
+    """Set every field, in order; for a subclass, whose layout is another one."""
+    for put, value in zip(_PUTS, values, strict=True):
+        put(message, value)
+
+
 def _settle(message: Message) -> InvalidMessage | None:
     """Normalise a new message in place and tell what is wrong with it. Hot: runs for every message."""
-    digits, problem = rules.read_phone(message.to, message.region)
-    object.__setattr__(message, "to", digits)
-    problem = problem or rules.text_problem(message.text)
+    to, text = message.to, message.text
+    digits, problem = rules.read_phone(to, message.region)
+    if digits is not to:
+        object.__setattr__(message, "to", digits)
+    problem = problem or rules.text_problem(text)
     if message.originator is not None:
         problem = problem or rules.originator_problem(message.originator)
     if message.tracking_data is not None:
@@ -298,15 +323,29 @@ class StatusUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class InboundMessage:
-    """A message from a subscriber to one of your numbers."""
+    """A message from a subscriber to one of your numbers.
+
+    Attributes:
+        sender: the subscriber's number.
+        text: what they wrote.
+        message_id: the platform's id; the same id is the same message.
+        recipient: your number, where the source gives it.
+        short_number: your short number, if it was one.
+        sent_at: when they sent it, where the source gives it.
+        received_at: when the platform, or for a push this process, got it.
+        source: the way it came.
+        raw: the fields as they came, for what this value does not name.
+    """
 
     sender: str
     text: str
     message_id: str | None = None
     recipient: str | None = None
+    short_number: str | None = None
     sent_at: datetime | None = None
     received_at: datetime | None = None
     source: Literal["smpp", "push", "poll", "report"] = "push"
+    raw: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"InboundMessage(sender={mask_phone(self.sender)!r}, text={mask_text(self.text)})"

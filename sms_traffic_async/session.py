@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from sms_traffic_async.arguments import read_credentials, read_message
-from sms_traffic_async.bulk import BulkSend, Messages
+from sms_traffic_async.bulk import BulkSend, Messages, Progress
 from sms_traffic_async.carriers import Carriers
+from sms_traffic_async.choice import bulk_concurrency
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.connections import Connections
-from sms_traffic_async.delivery.following import follow
-from sms_traffic_async.errors import ConfigurationError, OutcomeUnknown, RequestFailed
-from sms_traffic_async.lifecycle import Interrupted, SessionClosed, State
-from sms_traffic_async.messages import Balance, Message, StatusUpdate, Submission, Via
+from sms_traffic_async.errors import ConfigurationError, OutcomeUnknown
+from sms_traffic_async.lifecycle import State
+from sms_traffic_async.messages import Balance, Message, Submission, Via
 from sms_traffic_async.secrets import Secret
+from sms_traffic_async.session_reception import SessionReception
 from sms_traffic_async.settings import (
     HttpOptions,
+    InboundOptions,
     OnUnknown,
     RetryPolicy,
     Settings,
+    SmppOptions,
     SmtpOptions,
     SoapOptions,
     Timeouts,
+    TrackingOptions,
     parse_nodes,
 )
 from sms_traffic_async.telemetry import Hook, Stats, Telemetry
 
 if TYPE_CHECKING:
+    from sms_traffic_async.policy.abuse import AbuseGuard
     from sms_traffic_async.protocols.http_v1 import HttpV1
     from sms_traffic_async.protocols.http_v2 import HttpV2
+    from sms_traffic_async.protocols.smpp.client import Smpp
     from sms_traffic_async.protocols.smtp import Smtp
     from sms_traffic_async.protocols.soap import Soap
 
 __all__ = ("SmsTraffic",)
 
 
-class SmsTraffic:
+class SmsTraffic(SessionReception):
     """A session with the gateway.
 
     Made anywhere, even at import time; bound to the event loop and process of
@@ -58,6 +64,10 @@ class SmsTraffic:
         http: connections, TLS, proxy, your own client.
         soap: where and how SOAP is spoken.
         smtp: how letters leave; needed for e-mail only.
+        smpp: where and how SMPP is spoken; needed for SMPP only.
+        tracking: how messages are followed; a store that survives a restart.
+        inbound: how messages of subscribers are taken.
+        guard: decides which messages may go; for one-time codes.
         hooks: called with frozen events, for metrics.
         clock: time and chance, for tests.
 
@@ -81,6 +91,10 @@ class SmsTraffic:
         http: HttpOptions | None = None,
         soap: SoapOptions | None = None,
         smtp: SmtpOptions | None = None,
+        smpp: SmppOptions | None = None,
+        tracking: TrackingOptions | None = None,
+        inbound: InboundOptions | None = None,
+        guard: AbuseGuard | None = None,
         hooks: Sequence[Hook] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -100,17 +114,25 @@ class SmsTraffic:
             http=http or HttpOptions(),
             soap=soap or SoapOptions(),
             smtp=smtp,
+            smpp=smpp,
+            tracking=tracking or TrackingOptions(),
+            inbound=inbound or InboundOptions(),
             **options,
         )
-        self._adopt(settings, _connect(settings, hooks, clock), owner=True)
+        self._adopt(settings, _connect(settings, hooks, clock), guard, owner=True)
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, *, hooks: Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK
+        cls,
+        settings: Settings,
+        *,
+        guard: AbuseGuard | None = None,
+        hooks: Sequence[Hook] = (),
+        clock: Clock = SYSTEM_CLOCK,
     ) -> SmsTraffic:
         """A session from one value."""
         session = cls.__new__(cls)
-        session._adopt(settings, _connect(settings, hooks, clock), owner=True)  # noqa: SLF001 - our own instance
+        session._adopt(settings, _connect(settings, hooks, clock), guard, owner=True)  # noqa: SLF001 - our own instance
         return session
 
     @classmethod
@@ -118,28 +140,31 @@ class SmsTraffic:
         """A session from ``SMS_TRAFFIC_…`` variables; ``changes`` are fields of ``Settings`` that override them."""
         return cls.from_settings(Settings.from_env(**changes), hooks=hooks, clock=clock)
 
-    def _adopt(self, settings: Settings, shared: Connections, *, owner: bool) -> None:
+    def _adopt(self, settings: Settings, shared: Connections, guard: AbuseGuard | None, *, owner: bool) -> None:
         self._settings = settings
         self._shared = shared
+        self._guard = guard
         self._owner = owner
         self._entered = False
         self._carriers = Carriers(settings, shared)
 
     def with_options(self, **changes: Any) -> SmsTraffic:
-        """Another view of this session with some options changed; it shares the connections.
+        """Another view of this session with some options (or the ``guard``) changed; it shares the connections.
 
         Options that shape the connections themselves (``nodes``, ``credentials``,
-        ``http``, ``soap``, ``smtp``) cannot be changed: make another session. A view is not closed
+        ``http``, ``soap``, ``smtp``, ``smpp``) or are the session's (``tracking``,
+        ``inbound``) cannot be changed: make another session. A view is not closed
         by itself; closing the session closes its views.
 
         Raises:
             ConfigurationError: no such option, a bad value, or one of those.
         """
-        fixed = changes.keys() & {"nodes", "credentials", "http", "soap", "smtp"}
+        fixed = changes.keys() & {"nodes", "credentials", "http", "soap", "smtp", "smpp", "tracking", "inbound"}
         if fixed:
             raise ConfigurationError(f"{', '.join(sorted(fixed))}: make another session for that")
+        guard = changes.pop("guard", self._guard)
         view = SmsTraffic.__new__(SmsTraffic)
-        view._adopt(self._settings.with_changes(**changes), self._shared, owner=False)  # noqa: SLF001 - same class
+        view._adopt(self._settings.with_changes(**changes), self._shared, guard, owner=False)  # noqa: SLF001 - same class
         return view
 
     @property
@@ -180,6 +205,15 @@ class SmsTraffic:
         return self._carriers.soap
 
     @property
+    def smpp(self) -> Smpp:
+        """SMPP 3.4 (``smpp=SmppOptions(...)``).
+
+        Raises:
+            ConfigurationError: no options for it, or no login.
+        """
+        return self._carriers.smpp
+
+    @property
     def smtp(self) -> Smtp:
         """E-mail through your relay (``smtp=SmtpOptions(...)``).
 
@@ -196,7 +230,7 @@ class SmsTraffic:
         if self._shared.life.state is State.CLOSED:
             raise ConfigurationError("this session is closed: make another")
         self._entered = True
-        self._shared.life.bind()
+        await self._shared.entered()
         return self
 
     async def __aexit__(
@@ -222,6 +256,7 @@ class SmsTraffic:
         text: str | None = None,
         *,
         via: Via | None = None,
+        fallback: Sequence[Via] = (),
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call, repeats included
         **options: Any,
     ) -> Submission:
@@ -230,7 +265,10 @@ class SmsTraffic:
         Args:
             to: the number, or a ready ``Message``.
             text: its text, when ``to`` is a number.
-            via: the protocol to use; ``None`` picks one by the credentials.
+            via: the protocol to use; ``None`` takes the first of v2, SMPP and v1 that is set up.
+            fallback: protocols that may follow, in order, while provably nothing
+                was left behind: no node could be reached, or the platform could
+                not take it now.
             timeout: seconds for the whole call.
             **options: further fields of ``Message`` (``originator=``, ``key=``,
                 ``start_at=`` …).
@@ -239,7 +277,7 @@ class SmsTraffic:
             What the platform took, with its ids.
 
         Raises:
-            InvalidMessage: refused before any I/O; names field and rule.
+            InvalidMessage: refused before any I/O; names field and rule, and who could carry it.
             NotSent: provably nothing left.
             Rejected: the platform said no.
             OutcomeUnknown: an SMS may have gone out; see ``resolve``.
@@ -254,10 +292,23 @@ class SmsTraffic:
         del to, text, options  # a traceback printed with locals shows this frame
         if not isinstance(message, Message):
             raise message
-        return await self._carriers.of(via).submit(message, timeout=timeout)
+        if self._guard is None and not fallback:
+            return await self._carriers.of(via).submit(message, timeout=timeout)
+        submit = self._carriers.in_turn(message, via, fallback)
+        if self._guard is None:
+            return await submit(message, timeout=timeout)
+        return await self._guard.submit(submit, message, timeout=timeout)
 
-    def send_many(self, messages: Messages, *, concurrency: int | None = None, via: Via | None = None) -> BulkSend:
-        """Send any iterable or async iterable of messages, in constant memory.
+    def send_many(
+        self,
+        messages: Messages,
+        *,
+        concurrency: int | None = None,
+        rate: float | None = None,
+        progress: Progress | None = None,
+        via: Via | None = None,
+    ) -> BulkSend:
+        """Send any iterable or async iterable of messages, of any length, in constant memory.
 
         ::
 
@@ -267,17 +318,26 @@ class SmsTraffic:
 
         Args:
             messages: read as needed, once.
-            concurrency: messages under way at once; by default twice the
-                requests in flight.
+            concurrency: messages under way at once; by default enough to keep
+                the protocol busy.
+            rate: SMS parts a second of this call; ``None`` for as fast as it goes.
+            progress: called with the summary, five times a second at most.
             via: the protocol to use.
-        """
-        carrier = self._carriers.of(via)
 
+        Raises:
+            ConfigurationError: a bad argument, or a protocol that is not set up.
+        """
+        submit, guard = self._carriers.in_bulk(via), self._guard
+        if concurrency is None:
+            concurrency = bulk_concurrency(self._settings, via or self._carriers.default)
         return BulkSend(
             messages,
-            carrier.submit,
+            submit if guard is None else partial(guard.submit, submit),
             life=self._shared.life,
-            concurrency=2 * self._settings.http.in_flight if concurrency is None else concurrency,
+            concurrency=concurrency,
+            rate=rate,
+            progress=progress,
+            clock=self._shared.clock,
         )
 
     async def balance(self) -> Balance:
@@ -315,38 +375,6 @@ class SmsTraffic:
                 advice="A status push or a report tells. By v2, a repeat under the same key is harmless.",
             )
         return await self.v2.resolve(error, timeout=timeout)
-
-    async def wait_for(
-        self,
-        message: Submission | str,
-        *,
-        timeout: float = 60.0,  # noqa: ASYNC109 - the whole wait
-    ) -> StatusUpdate:
-        """Wait for a message's final status.
-
-        Args:
-            message: what ``send`` returned, or a message id.
-            timeout: seconds.
-
-        Raises:
-            DeadlineExceeded: no final status in time; ``last`` on it is the latest known one, or None.
-            ConfigurationError: the message has no id to ask by.
-
-        Cancellation: harmless.
-        """
-        if not isinstance(cast("object", message), str | Submission):
-            raise ConfigurationError("wait_for takes what send returned, or a message id")
-        if not 0 < timeout < math.inf:
-            raise ConfigurationError("timeout is a number of seconds greater than 0")
-        ids = (message,) if isinstance(message, str) else message.message_ids
-        if not all(ids) or not ids:
-            raise ConfigurationError("there is no message id to ask by: the platform gave none")
-        poller = self._shared.poller(None if isinstance(message, str) else message.via)
-        try:
-            with self._shared.life.call():
-                return await follow(poller, ids, timeout)
-        except (Interrupted, SessionClosed):
-            raise RequestFailed("the session was closed", operation="wait_for") from None
 
 
 def _connect(settings: Settings, hooks: Sequence[Hook], clock: Clock) -> Connections:

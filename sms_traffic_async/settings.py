@@ -18,19 +18,24 @@ from sms_traffic_async.credentials import Credentials, Environment
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.node import DEFAULT_NODES, Node, parse_nodes
 from sms_traffic_async.settings_mail import SmtpOptions
+from sms_traffic_async.settings_smpp import SmppOptions
 from sms_traffic_async.settings_soap import SoapOptions
+from sms_traffic_async.settings_tracking import InboundOptions, TrackingOptions
 
 __all__ = (
     "DEFAULT_NODES",
     "Credentials",
     "HttpOptions",
+    "InboundOptions",
     "Node",
     "OnUnknown",
     "RetryPolicy",
     "Settings",
+    "SmppOptions",
     "SmtpOptions",
     "SoapOptions",
     "Timeouts",
+    "TrackingOptions",
     "parse_nodes",
 )
 
@@ -127,6 +132,12 @@ class HttpOptions:
         trust_env: let proxy variables of the environment apply to our own
             client. Off, because they can lead credentials elsewhere.
         in_flight: v2 requests under way at once, per session.
+        batching: messages that are sent while all of those are under way share
+            the next request, each with its own text and outcome.
+        batch: the most messages of such a request; it takes fewer where an
+            answer would take longer than a second.
+        rate: requests a second that the token allows, in all; ``None`` sends
+            as many as there are, and waits where the platform says so (429).
         keep_alive: seconds an idle connection is kept.
         max_answer_bytes: cap on the decoded bytes of one answer.
         max_report_bytes: cap on the decoded bytes of a downloaded report;
@@ -140,6 +151,9 @@ class HttpOptions:
     proxy: str | None = field(default=None, repr=False)
     trust_env: bool = False
     in_flight: int = 4
+    batching: bool = True
+    batch: int = 100
+    rate: float | None = None
     keep_alive: float = 20.0
     max_answer_bytes: int = 2_000_000
     max_report_bytes: int | None = None
@@ -154,6 +168,9 @@ class HttpOptions:
         proxy: str | None = None,
         trust_env: bool = False,
         in_flight: int = 4,
+        batching: bool = True,
+        batch: int = 100,
+        rate: float | None = None,
         keep_alive: float = 20.0,
         max_answer_bytes: int = 2_000_000,
         max_report_bytes: int | None = None,
@@ -165,6 +182,9 @@ class HttpOptions:
         store(self, "proxy", proxy)
         store(self, "trust_env", trust_env)
         store(self, "in_flight", in_flight)
+        store(self, "batching", batching)
+        store(self, "batch", batch)
+        store(self, "rate", rate)
         store(self, "keep_alive", keep_alive)
         store(self, "max_answer_bytes", max_answer_bytes)
         store(self, "max_report_bytes", max_report_bytes)
@@ -173,7 +193,11 @@ class HttpOptions:
         self._check()
 
     def _check(self) -> None:
-        _positive(self, whole=("in_flight", "max_answer_bytes"), seconds=("keep_alive",))
+        _positive(self, whole=("in_flight", "batch", "max_answer_bytes"), seconds=("keep_alive",))
+        if self.rate is not None and (type(self.rate) not in {int, float} or not 0 < self.rate < math.inf):
+            raise ConfigurationError("HttpOptions.rate is requests a second, greater than 0, or None")
+        if type(self.batching) is not bool:
+            raise ConfigurationError("HttpOptions.batching is True or False")
         if self.max_report_bytes is not None:
             _positive(self, whole=("max_report_bytes",))
         if self.client is not None and (self.proxy is not None or self.ssl_context is not None or self.trust_env):
@@ -196,6 +220,9 @@ class Settings:
         phone_region: ``RU`` reads national numbers (``8916…``, ``916…``) as Russian.
         soap: where and how SOAP is spoken.
         smtp: how letters leave; ``None`` where e-mail is not used.
+        smpp: where and how SMPP is spoken; ``None`` where it is not used.
+        tracking: how messages are followed to their end.
+        inbound: how messages of subscribers are taken.
     """
 
     credentials: Credentials = Credentials()  # noqa: RUF009 - frozen, so one default can be shared
@@ -209,6 +236,9 @@ class Settings:
     http: HttpOptions = HttpOptions()
     soap: SoapOptions = SoapOptions()  # noqa: RUF009 - frozen, so one default can be shared
     smtp: SmtpOptions | None = None
+    smpp: SmppOptions | None = None
+    tracking: TrackingOptions = TrackingOptions()  # noqa: RUF009 - frozen, so one default can be shared
+    inbound: InboundOptions = InboundOptions()  # noqa: RUF009 - frozen, so one default can be shared
 
     def __post_init__(self) -> None:
         _check_nodes(self.nodes)
@@ -230,6 +260,8 @@ class Settings:
                 raise ConfigurationError(f"{name} is made by {kind.__name__}(...)")
         if not isinstance(cast("object", self.smtp), SmtpOptions | None):
             raise ConfigurationError("smtp is made by SmtpOptions(...)")
+        if not isinstance(cast("object", self.smpp), SmppOptions | None):
+            raise ConfigurationError("smpp is made by SmppOptions(...)")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -292,4 +324,6 @@ _GROUPS = {
     "retry": RetryPolicy,
     "http": HttpOptions,
     "soap": SoapOptions,
+    "tracking": TrackingOptions,
+    "inbound": InboundOptions,
 }

@@ -6,8 +6,12 @@ Nothing here carries a phone number, a text or a secret.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from sms_traffic_async.messages import Submission
 
 __all__ = ("Hook", "RequestFinished", "SendFinished", "Stats", "Telemetry", "get_logger")
 
@@ -79,6 +83,8 @@ class Telemetry:
 
     hooks: tuple[Hook, ...] = ()
     stats: Stats = field(default_factory=Stats)
+    accepted: Callable[[Submission], None] | None = None
+    """Told of every acceptance when it is recorded, before the caller is; must not raise."""
     _complained: bool = False
 
     def emit(self, event: Any) -> None:

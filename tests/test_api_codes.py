@@ -233,7 +233,8 @@ def test_an_unknown_code_is_a_value(code: int) -> None:
 def test_the_text_says_where_what_and_what_next() -> None:
     error = send_error(415, "Not enough funds to complete the operation")
     assert str(error) == (
-        "v2.send: not enough money on the account (code 415). Top the account up; until then every send is refused."
+        "v2.send: not enough money on the account (code 415). No SMS goes out. "
+        "Top the account up; until then every send is refused."
     )
     assert error.advice == "Top the account up; until then every send is refused."
     assert error.description == "Not enough funds to complete the operation"

@@ -1,17 +1,21 @@
 """send_many: order, bounds, leaving early, errors of the source."""
 
 import asyncio
+import itertools
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from sms_traffic_async.bulk import BulkSend, Messages
+from sms_traffic_async.bulk import BulkSend, BulkSummary, Messages
 from sms_traffic_async.errors import ConfigurationError, NotSent, OutcomeUnknown, Rejected
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Message, Submission
-from tests.support.virtual_loop import virtual
+from tests.support.virtual_loop import VirtualClock, virtual
 
+CLOCK = VirtualClock()
 pytestmark = [virtual, pytest.mark.usefixtures("no_tasks_left")]
 
 
@@ -178,3 +182,187 @@ async def test_misuse() -> None:
     with pytest.raises(ConfigurationError, match="entered once"):
         async with sending:
             pass
+
+
+# --- rate, progress, sources, summary
+
+
+def quick(carrier: Carrier, life: Life) -> Callable[[Message], Awaitable[Submission]]:
+    async def send(one: Message) -> Submission:
+        with life.call():
+            await asyncio.sleep(0)
+        carrier.sent += 1
+        return Submission(
+            via="v2", message_ids=("1",), key="k", to=one.to, node="n", accepted_at=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+
+    return send
+
+
+def fast(source: Messages, concurrency: int = 50, **options: Any) -> tuple[BulkSend, Carrier]:
+    life, carrier = Life(), Carrier()
+    life.bind()
+    send = quick(carrier, life)
+    return BulkSend(source, send, life=life, concurrency=concurrency, clock=CLOCK, **options), carrier
+
+
+async def test_a_rate_counts_parts_and_keeps_the_order() -> None:
+    texts = ["x"] * 10 + ["x" * 400] + ["x"] * 10  # 3 parts in the middle
+    sending, _ = fast([Message(to="79161112233", text=text) for text in texts], rate=10)
+    started = CLOCK.monotonic()
+    async with sending as results:
+        at = [(result.index, round(CLOCK.monotonic() - started, 3)) async for result in results]
+    assert [index for index, _ in at] == list(range(21))
+    assert at[10] == (10, 1.0)
+    assert at[11] == (11, 1.3)
+    assert at[20] == (20, 2.2)
+
+
+async def test_leaving_while_one_waits_for_its_turn_says_that_it_was_not_sent() -> None:
+    sending, carrier = fast((message(0) for _ in range(100)), rate=1)
+    async with sending as results:
+        await anext(results)
+        await anext(results)
+    rest = [result async for result in results]
+    assert [result.error.reason for result in rest if isinstance(result.error, NotSent)] == ["closed"]
+    summary = sending.summary
+    assert (summary.taken, summary.accepted, summary.not_sent, summary.interrupted) == (3, 2, 1, 0)
+    assert carrier.sent == 2
+
+
+async def test_progress_is_told_now_and_then_and_at_the_end() -> None:
+    told: list[tuple[float, int]] = []
+    sending, _ = fast(
+        [message(0) for _ in range(100)],
+        rate=20,
+        progress=lambda summary: told.append((CLOCK.monotonic(), summary.accepted)),
+    )
+    async with sending as results:
+        async for _ in results:
+            pass
+    times = [at for at, _ in told]
+    assert all(later - earlier >= 0.199 for earlier, later in itertools.pairwise(times[:-1]))
+    assert 20 <= len(told) <= 27
+    assert told[-1][1] == 100
+
+
+async def test_an_error_of_progress_ends_the_work() -> None:
+    def broken(_summary: BulkSummary) -> None:
+        raise ZeroDivisionError
+
+    sending, carrier = fast((message(0) for _ in range(1000)), rate=100, progress=broken)
+    with pytest.raises(ZeroDivisionError):
+        async with sending as results:
+            async for _ in results:
+                pass
+    assert carrier.sent < 100
+
+
+async def test_a_generator_is_closed_on_leaving() -> None:
+    closed: list[str] = []
+
+    def lazily() -> Iterator[Message]:
+        try:
+            while True:
+                yield message(0)
+        finally:
+            closed.append("generator")
+
+    async def asynchronously() -> AsyncIterator[Message]:
+        try:
+            while True:
+                await asyncio.sleep(0.001)
+                yield message(0)
+        finally:
+            await asyncio.sleep(0.1)
+            closed.append("asynchronous generator")
+
+    async def waits() -> AsyncIterator[Message]:
+        try:
+            yield message(0)
+            await asyncio.sleep(1e6)
+        finally:
+            closed.append("one that waits")
+
+    for source in (lazily(), asynchronously(), waits()):
+        sending, _ = fast(source, concurrency=3)
+        async with sending as results:
+            await anext(results)
+        assert sending.summary.untouched is None
+    assert closed == ["generator", "asynchronous generator", "one that waits"]
+
+
+async def test_a_generator_that_does_not_end_holds_nobody_for_ever() -> None:
+    async def stubborn() -> AsyncIterator[Message]:
+        try:
+            while True:
+                yield message(0)
+        finally:
+            await asyncio.sleep(1e6)
+
+    sending, _ = fast(stubborn(), concurrency=1)
+    started = CLOCK.monotonic()
+    async with sending as results:
+        await anext(results)
+    assert CLOCK.monotonic() - started < 20
+
+
+async def test_the_summary_says_what_was_left_untouched() -> None:
+    sending, _ = bulk([message(number) for number in range(100)], Carrier())
+    assert sending.summary.untouched == 100
+    async with sending as results:
+        for _ in range(10):
+            await anext(results)
+    summary = sending.summary
+    assert summary.total == 100
+    assert summary.untouched == 100 - summary.taken > 0
+    assert str(summary) == (
+        f"{summary.accepted} accepted, {summary.rejected} rejected, {summary.not_sent} not sent, "
+        f"{summary.unknown} unknown, {summary.untouched} untouched"
+    )
+    sending, _ = bulk((message(number) for number in range(10)), Carrier())
+    assert sending.summary.untouched is None
+    assert str(sending.summary).endswith("the rest untouched")
+    async with sending as results:
+        assert len([result async for result in results]) == 10
+    assert str(sending.summary) == "7 accepted, 1 rejected, 1 not sent, 1 unknown, none untouched"
+
+
+async def test_no_more_tasks_than_messages() -> None:
+    sending, _ = fast([message(0), message(1)], concurrency=5000)
+    before = len(asyncio.all_tasks())
+    async with sending as results:
+        assert len(asyncio.all_tasks()) - before == 2
+        assert len([result async for result in results]) == 2
+    empty, _ = fast([])
+    async with empty as results:
+        assert [result async for result in results] == []
+    assert empty.summary.untouched == 0
+
+
+async def test_memory_does_not_grow_with_the_messages() -> None:
+    sending, carrier = fast(message(number) for number in range(10_000))
+    seen = 0
+    tracemalloc.start()
+    try:
+        async with sending as results:
+            async for _ in results:
+                seen += 1
+                if seen == 1_000:
+                    early, _ = tracemalloc.get_traced_memory()
+                    tracemalloc.reset_peak()
+            _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (seen, carrier.sent) == (10_000, 10_000)
+    assert peak - early < 500_000
+
+
+async def test_misuse_of_the_newer_arguments() -> None:
+    async def coroutine(_summary: BulkSummary) -> None: ...
+
+    for options in ({"rate": 0}, {"rate": "20"}, {"progress": 5}, {"progress": coroutine}):
+        with pytest.raises(ConfigurationError):
+            fast([], **options)
+    with pytest.raises(ConfigurationError, match="iterable"):
+        fast(message(0))  # type: ignore[arg-type] # misuse

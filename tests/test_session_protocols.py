@@ -69,7 +69,7 @@ async def test_what_v1_sent_is_seen_by_v2_and_soap(sandbox: Sandbox) -> None:
 
 
 async def test_without_an_api_key_v1_is_used(sandbox: Sandbox) -> None:
-    async with session(sandbox, api_key=None) as sms:
+    async with session(sandbox, api_key=None, smpp=None) as sms:
         sent = await sms.send(NUMBER, "hello")
         assert sent.via == "v1"
         assert (await sms.wait_for(sent)).is_delivered
@@ -77,6 +77,13 @@ async def test_without_an_api_key_v1_is_used(sandbox: Sandbox) -> None:
         assert (await sms.balance()).amount > 0
         async with sms.send_many([Message(to=NUMBER, text="again")], via="v1") as results:
             assert [result.ok async for result in results] == [True]
+
+
+async def test_without_an_api_key_smpp_goes_before_v1(sandbox: Sandbox) -> None:
+    async with session(sandbox, api_key=None) as sms:
+        sent = await sms.send(NUMBER, "hello")
+        assert sent.via == "smpp"
+        assert (await sms.wait_for(sent)).is_delivered
 
 
 async def test_a_letter_is_handed_over_without_ids(sandbox: Sandbox) -> None:

@@ -237,7 +237,7 @@ WHOLE = [
 
 def test_the_lists_of_numbers_are_whole() -> None:
     assert len(SECONDS) == 6 + 6 + 1
-    assert len(WHOLE) == 4 + 3
+    assert len(WHOLE) == 4 + 4
 
 
 @pytest.mark.parametrize("kind,name", SECONDS)

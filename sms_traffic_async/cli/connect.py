@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal, TypeAlias
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from sms_traffic_async.cli import mail
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.settings import Settings, SoapOptions, Timeouts, parse_nodes
+from sms_traffic_async.settings_mail import SmtpOptions
 
-__all__ = ("Carrier", "CarryingVia", "Connect")
+__all__ = ("Carrier", "CarryingVia", "Connect", "MailCarrier", "SendingVia")
 
 CarryingVia: TypeAlias = Literal["v2", "v1", "soap"]
+SendingVia: TypeAlias = Literal["v2", "v1", "soap", "smtp"]
 
 SOAP_VARIABLE = "SMS_TRAFFIC_SOAP_URL"
 SOAP_SERVERS = 2
@@ -52,28 +55,23 @@ class Connect:
                 "no credentials: set SMS_TRAFFIC_API_KEY, or SMS_TRAFFIC_LOGIN and SMS_TRAFFIC_PASSWORD (or name files "
                 "in …_FILE). 'sms-traffic demo' and 'sms-traffic sandbox' need none of your own"
             )
-        return SmsTraffic.from_settings(settings.with_changes(soap=self._soap(settings)))
+        return SmsTraffic.from_settings(settings.with_changes(soap=self._soap(settings), smtp=self._smtp()))
 
     def _soap(self, settings: Settings) -> SoapOptions:
         return settings.soap
 
+    def _smtp(self) -> SmtpOptions | None:
+        return None
+
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class Carrier(Connect):
-    """``Connect`` with a choice of protocol."""
+class _Servers(Connect):
+    """``Connect`` with the servers of SOAP."""
 
-    via: Annotated[
-        CarryingVia | None,
-        Parameter(show_default=False, help="The protocol. [default: v2 with an API key, else v1]"),
-    ] = None
     soap_url: Annotated[
         str | None, Parameter(help=f"Where SOAP is spoken, instead of {SOAP_VARIABLE}; a second server after a comma.")
     ] = None
-
-    def protocol(self, sms: SmsTraffic) -> CarryingVia:
-        """The protocol to use."""
-        return self.via or ("v1" if sms.settings.credentials.api_key is None else "v2")
 
     def _soap(self, settings: Settings) -> SoapOptions:
         """SOAP has servers of its own."""
@@ -85,3 +83,49 @@ class Carrier(Connect):
         if len(urls) > SOAP_SERVERS:
             raise ConfigurationError(f"{SOAP_VARIABLE} or --soap-url: one URL, or two with a comma between")
         return SoapOptions(url=urls[0], second_url=urls[1] if len(urls) > 1 else None) if urls else settings.soap
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Carrier(_Servers):
+    """A choice of protocol, for what can be asked."""
+
+    via: Annotated[
+        CarryingVia | None,
+        Parameter(show_default=False, help="The protocol. [default: v2 with an API key, else v1]"),
+    ] = None
+
+    def protocol(self, sms: SmsTraffic) -> CarryingVia:
+        """The protocol to use."""
+        return self.via or ("v1" if sms.settings.credentials.api_key is None else "v2")
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class MailCarrier(_Servers):
+    """A choice of protocol, for what can be sent."""
+
+    via: Annotated[
+        SendingVia | None,
+        Parameter(show_default=False, help="The protocol. [default: v2 with an API key, else v1]"),
+    ] = None
+    smtp_relay: Annotated[
+        str | None, Parameter(help=f"Your mail server for --via smtp, instead of {mail.RELAY_VARIABLE}: {mail.RULE}.")
+    ] = None
+    smtp_sender: Annotated[
+        str | None, Parameter(help=f"The From address for --via smtp, instead of {mail.SENDER_VARIABLE}.")
+    ] = None
+    smtp_variant: Annotated[
+        Literal[1, 2],
+        Parameter(help="The letter: 2 has every option, and login and password in it; 1 a number and a text only."),
+    ] = 2
+
+    def protocol(self, sms: SmsTraffic) -> SendingVia:
+        """The protocol to use."""
+        return self.via or ("v1" if sms.settings.credentials.api_key is None else "v2")
+
+    def _smtp(self) -> SmtpOptions | None:
+        """A mail server, where it is wanted."""
+        if self.via != "smtp":
+            return None
+        return mail.options(relay=self.smtp_relay, sender=self.smtp_sender, variant=self.smtp_variant)

@@ -47,6 +47,7 @@ PLAN: dict[Via, tuple[str, int]] = {
     "v2": ("7916111", 8),
     "v1": ("7926111", 5),
     "soap": ("7903111", 5),
+    "smpp": ("7909111", 6),
     "smtp": ("7985111", 4),
 }
 """Every protocol that the session speaks: the beginning of its numbers, and how many of the texts it sends."""
@@ -220,7 +221,10 @@ def _summary(rows: list[_Row], urls: tuple[str, ...], output: Output) -> None:
     accepted = sum(bool(row.ids) for row in rows)
     output.say(
         f"{len(rows)} messages to {urls[0]}: {accepted} accepted, {len(rows) - accepted} refused, "
-        f"all followed to their end. Try your own: sms-traffic sandbox"
+        f"all followed to their end."
         if all(row.done and not row.failed for row in rows)
         else f"some of {len(rows)} messages did not reach a final status"
+    )
+    output.say(
+        "The same platform for your own code, with an inbox page: sms-traffic sandbox --open  (http://127.0.0.1:8725/)"
     )

@@ -12,6 +12,7 @@ from sms_traffic_async.cli.connect import Connect
 from sms_traffic_async.cli.output import Exit, Output
 from sms_traffic_async.cli.times import AgoOrNone
 from sms_traffic_async.messages import InboundMessage
+from sms_traffic_async.protocols.http_v1 import IncompleteIncoming
 
 NAME = "incoming"
 __all__ = ("NAME", "command")
@@ -30,16 +31,23 @@ async def command(
 ) -> int:
     """Print messages from subscribers, oldest first. The platform keeps them for two days.
 
-    Needs login and password: it is HTTP API v1 that tells.
+    Needs login and password: it is HTTP API v1 that tells. It exits with 3 where the platform may have had more.
     """
     options = connect or Connect()
     output = Output(json=options.json)
+    incomplete: IncompleteIncoming | None = None
     async with options.session() as sms:
-        found = await sms.v1.incoming(since=since, sender=sender)
+        try:
+            found = await sms.v1.incoming(since=since, sender=sender)
+        except IncompleteIncoming as error:
+            found, incomplete = error.messages, error
     if found:
         output.records([_record(message) for message in found[-(count or len(found)) :]], COLUMNS)
     else:
         output.note("no messages: the platform keeps them for two days")
+    if incomplete is not None:
+        output.note("there may be more than these: ask for less at once, with --since or --sender")
+        return Exit.SOME_FAILED
     return Exit.DONE
 
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from sms_traffic_async.cli.connect import Carrier
-from sms_traffic_async.cli.output import Exit, Output
+from sms_traffic_async.cli.connect import MailCarrier
+from sms_traffic_async.cli.output import Exit, Output, UsageError
 from sms_traffic_async.cli.status import as_record
 from sms_traffic_async.cli.stdin import read_text
 from sms_traffic_async.cli.times import MomentOrNone
@@ -51,14 +51,16 @@ def command(
     wait: Annotated[
         float, Parameter(validator=Number(gte=0, lte=LONGEST_WAIT), help="Wait so many seconds for the final status.")
     ] = 0.0,
-    connect: Carrier | None = None,
+    connect: MailCarrier | None = None,
 ) -> int:
     """Send one message and print what the platform made of it.
 
     With --wait it exits with 0 for a delivered message, 3 for one that was not, and 1 where the time was too short.
     """
-    options = connect or Carrier()
+    options = connect or MailCarrier()
     output = Output(json=options.json)
+    if options.via == "smtp" and wait > 0:
+        raise UsageError("--wait: an e-mail is handed over and brings no id to ask by; leave it out with --via smtp")
     message = Message(
         to=to,
         text=read_text(output) if text == "-" else text,
@@ -76,7 +78,7 @@ def command(
     return asyncio.run(_send(message, options, output, wait))
 
 
-async def _send(message: Message, options: Carrier, output: Output, wait: float) -> int:
+async def _send(message: Message, options: MailCarrier, output: Output, wait: float) -> int:
     async with options.session() as sms:
         try:
             sent = await sms.send(message, via=options.protocol(sms))

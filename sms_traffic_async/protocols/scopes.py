@@ -24,19 +24,19 @@ class Scopes:
     """What every call of an HTTP client is made in.
 
     Args:
-        life: the session's.
+        life: the session's; an attribute, too.
         nodes: tells which node is due for a probe.
         probe: asks a node whether it is alive, and tells ``nodes``.
     """
 
     def __init__(self, life: Life, *, nodes: NodeSet, probe: Callable[[str], Awaitable[bool]]) -> None:
-        self._life = life
+        self.life = life
         self._nodes = nodes
         self._probe = probe
 
     def call(self) -> CallScope:
         """The session's own scope, for a call that makes an outcome of ``Interrupted`` and ``SessionClosed`` itself."""
-        return self._life.call()
+        return self.life.call()
 
     async def carry(self, parcels: Parcels[R, D]) -> Parcels[R, D]:
         """Send all of a call; what the end of the session interrupts gets its outcomes all the same."""
@@ -57,7 +57,7 @@ class Scopes:
         """
         closed = False
         try:
-            with self._life.call():
+            with self.life.call():
                 yield
                 self.probe_what_is_due()
         except (Interrupted, SessionClosed):
@@ -69,7 +69,7 @@ class Scopes:
         """An open node gets no messages, so something else has to find out that it is back."""
         node = self._nodes.probe_due()
         if node is not None:
-            self._life.spawn(self._probe_quietly(node), f"probe of {node}")
+            self.life.spawn(self._probe_quietly(node), f"probe of {node}")
 
     async def _probe_quietly(self, node: str) -> None:
         answered = False

@@ -25,6 +25,7 @@ from sms_traffic_async.errors import ConfigurationError, NotSent, Rejected, Send
 from sms_traffic_async.messages import Via
 from sms_traffic_async.policy.attempts import Attempt
 from sms_traffic_async.policy.loop import Finished, Stopped
+from sms_traffic_async.protocols.flight import Changed, Ending, Leaving, Slot
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest
 from sms_traffic_async.protocols.http.failures import send_error
@@ -89,6 +90,8 @@ class UnkeyedDelivery(Generic[A]):
         deadline: monotonic seconds; nothing is awaited beyond it.
         expires_at: monotonic seconds; no attempt begins after it.
         on_unknown: what is done when nobody can tell whether it was taken.
+        slot: given back after the first attempt.
+        older: the request that this one takes the place of.
     """
 
     def __init__(
@@ -101,6 +104,8 @@ class UnkeyedDelivery(Generic[A]):
         deadline: float,
         expires_at: float = math.inf,
         on_unknown: OnUnknown = "raise",
+        slot: Slot | None = None,
+        older: UnkeyedDelivery[A] | None = None,
     ) -> None:
         self._calls = calls
         self._operation = f"{via}.send"
@@ -109,6 +114,16 @@ class UnkeyedDelivery(Generic[A]):
         self._rules = calls.send_rules(on_unknown)
         self._stage: Stage | None = None
         self._record = _record(members, via, start_at, calls.clock, calls.telemetry)
+        self._members = members
+        self._slot = slot
+        self._older = older
+        self._left = False
+        self._failed: list[Attempt] = []
+        if older is not None:
+            self._record.follow(older._record)  # noqa: SLF001 - same class
+            self._failed = older._failed  # noqa: SLF001 - same class
+        self.ending = Ending.SETTLED
+        self.description = ""
 
     async def run(self) -> tuple[Outcome, ...]:
         """Send it.
@@ -121,7 +136,8 @@ class UnkeyedDelivery(Generic[A]):
             As it is. What is known by then is what ``interrupted`` gives.
         """
         record = self._record
-        record.begin()
+        if self._older is None:
+            record.begin()
         refusal: SendError | None = None
         ended: Finished[A] | Stopped | None = None
         until = min(self._deadline, self._expires_at)
@@ -130,9 +146,15 @@ class UnkeyedDelivery(Generic[A]):
         except SendError as error:
             self._stage = None
             refusal = error.with_traceback(None)
+        except Changed:
+            self.ending = Ending.CHANGED
+            return ()
+        finally:
+            self._free()
         if record.ambiguous:
             return record.outcomes()
         if isinstance(ended, Stopped) and self._apart(ended):
+            self.ending = Ending.REFUSED
             return ()
         for index, member in list(record.open()):
             if refusal is not None:
@@ -151,12 +173,38 @@ class UnkeyedDelivery(Generic[A]):
                 record.fail(index, closed(self._operation, member.key))
         return record.outcomes()
 
+    @property
+    def may_be_taken(self) -> bool:
+        """Whether it is being written, or was, and nobody knows yet."""
+        return self._stage is not None or self._record.ambiguous
+
+    def leave(self, place: int, why: Leaving) -> SendError:
+        """The caller of one message does not wait any more: what is known of it now."""
+        if self.may_be_taken:
+            return self._record.unknown(place)
+        self._left = True
+        member = self._members[place]
+        if why == "closed":
+            error: SendError = closed(self._operation, member.key)
+        else:
+            paused = self._calls.paused(self._rules.operation)
+            stopped = Stopped(reason="deadline", attempts=tuple(self._failed), retry_after=paused)
+            error = self._named(stopped, member)
+        self._record.fail(place, error)
+        return error
+
+    def _free(self) -> None:
+        if self._slot is not None:
+            self._slot.free()
+
     def _attempts(self) -> Callable[[str], Awaitable[A | Attempt]]:
         calls, record = self._calls, self._record
         reader = calls.reader(self._read)
         wire, cap = self._wire(), self._cap()
 
         async def attempt(node: str) -> A | Attempt:
+            if self._left and not record.ambiguous:
+                raise Changed
             self._stage = stage = Stage("POST")
             record.goes_to(node)
             result: A | Attempt = await calls.attempt(
@@ -170,7 +218,9 @@ class UnkeyedDelivery(Generic[A]):
             )
             self._stage = None
             if isinstance(result, Attempt):
+                self._failed.append(result)
                 record.failed(result)
+            self._free()
             return result
 
         return attempt
@@ -180,6 +230,8 @@ class UnkeyedDelivery(Generic[A]):
         result = self._decode(root)
         if not isinstance(result, Fault):
             self._take(result, answer.node)
+            if self._slot is not None:
+                self._slot.answered(len(self._members), answer.ended - answer.started)
         return result
 
     def _take(self, answer: A, node: str) -> None:

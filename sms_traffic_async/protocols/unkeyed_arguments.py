@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from sms_traffic_async import message_rules as rules
 from sms_traffic_async.errors import InvalidMessage
-from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.members import Member, Recipient
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import Estimate
@@ -27,7 +26,6 @@ __all__ = (
     "member_of",
     "read_recipients",
     "start_problem",
-    "uncarried",
 )
 
 MOST_PARTS = 6000
@@ -51,20 +49,6 @@ class UnkeyedArguments:
     two_byte_concat: bool = False
     ignore_phone_format: bool = False
     want_ids: bool | None = None
-
-
-def uncarried(message: Message, protocol: str) -> InvalidMessage | None:
-    """What of a message only v2 can carry."""
-    for name, given in (
-        ("key", message.key),
-        ("tracking_data", message.tracking_data),
-        ("params", message.params),
-        ("batch_name", message.batch_name),
-        ("local_time", message.local_time or None),
-    ):
-        if given is not None:
-            return InvalidMessage(name, mask_text(given), f"{protocol} cannot carry it; HTTP v2 can")
-    return None
 
 
 def common_problem(one: UnkeyedArguments) -> InvalidMessage | None:

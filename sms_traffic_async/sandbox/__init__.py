@@ -1,6 +1,6 @@
 """The platform on your machine, to develop and test against (docs/sandbox.md).
 
-``async with Sandbox() as sandbox:`` serves HTTP API v2, v1 and SOAP on two
+``async with Sandbox() as sandbox:`` serves HTTP API v2, v1, SOAP and SMPP on two
 nodes and a mail server over one message store, with a clock that a test moves and faults on demand. It needs the
 extra ``sms-traffic-async[sandbox]``; importing this package does not.
 """
@@ -21,23 +21,37 @@ if TYPE_CHECKING:
     )
     from sms_traffic_async.sandbox.clock import SandboxClock
     from sms_traffic_async.sandbox.effects import (
+        BadLength,
+        Coalesce,
         Drop,
+        Duplicate,
+        EarlyReceipt,
         Garbage,
+        GhostBind,
         GzipBomb,
         Half,
         Latency,
+        Lose,
+        NoAnswer,
         ProxyPage,
+        Reorder,
         ServerError,
+        Status,
         Temporary,
         Throttle,
+        Unbind,
     )
     from sms_traffic_async.sandbox.faults import FaultRecord, FaultRule, Faults
     from sms_traffic_async.sandbox.findings import Finding
     from sms_traffic_async.sandbox.life import Pace
     from sms_traffic_async.sandbox.mailing_lists import MailingList
     from sms_traffic_async.sandbox.outcomes import NumberOutcome
+    from sms_traffic_async.sandbox.pushes import Pushes
+    from sms_traffic_async.sandbox.pushes_log import PushAttempt, PushCall
+    from sms_traffic_async.sandbox.pushes_settings import InboundSettings, PushSettings, Retries, ShortNumber
     from sms_traffic_async.sandbox.rates import Rate
     from sms_traffic_async.sandbox.server import Sandbox
+    from sms_traffic_async.sandbox.smpp import BoundLink, Smsc
     from sms_traffic_async.sandbox.smtp_replies import ReplyLetter
     from sms_traffic_async.sandbox.smtp_settings import EmailSettings
     from sms_traffic_async.sandbox.store import StoredMessage
@@ -52,29 +66,48 @@ __all__ = (
     "AcceptLog",
     "Account",
     "Accounts",
+    "BadLength",
+    "BoundLink",
+    "Coalesce",
     "Drop",
+    "Duplicate",
+    "EarlyReceipt",
     "EmailSettings",
     "FaultRecord",
     "FaultRule",
     "Faults",
     "Finding",
     "Garbage",
+    "GhostBind",
     "GzipBomb",
     "Half",
+    "InboundSettings",
     "Latency",
+    "Lose",
     "MailingList",
+    "NoAnswer",
     "NumberOutcome",
     "Pace",
     "ProxyPage",
+    "PushAttempt",
+    "PushCall",
+    "PushSettings",
+    "Pushes",
     "Rate",
+    "Reorder",
     "ReplyLetter",
+    "Retries",
     "Sandbox",
     "SandboxClock",
     "ServerError",
+    "ShortNumber",
+    "Smsc",
+    "Status",
     "StoredMessage",
     "Switches",
     "Temporary",
     "Throttle",
+    "Unbind",
 )
 
 _ROOMS = {
@@ -89,23 +122,37 @@ _ROOMS = {
     ),
     "clock": ("SandboxClock",),
     "effects": (
+        "BadLength",
+        "Coalesce",
         "Drop",
+        "Duplicate",
+        "EarlyReceipt",
         "Garbage",
+        "GhostBind",
         "GzipBomb",
         "Half",
         "Latency",
+        "Lose",
+        "NoAnswer",
         "ProxyPage",
+        "Reorder",
         "ServerError",
+        "Status",
         "Temporary",
         "Throttle",
+        "Unbind",
     ),
     "faults": ("FaultRecord", "FaultRule", "Faults"),
     "findings": ("Finding",),
     "life": ("Pace",),
     "mailing_lists": ("MailingList",),
     "outcomes": ("NumberOutcome",),
+    "pushes": ("Pushes",),
+    "pushes_log": ("PushAttempt", "PushCall"),
+    "pushes_settings": ("InboundSettings", "PushSettings", "Retries", "ShortNumber"),
     "rates": ("Rate",),
     "server": ("Sandbox",),
+    "smpp": ("BoundLink", "Smsc"),
     "smtp_replies": ("ReplyLetter",),
     "smtp_settings": ("EmailSettings",),
     "store": ("StoredMessage",),

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.mailing_lists import MailingLists
+from sms_traffic_async.sandbox.pushes_settings import InboundSettings, PushSettings
 from sms_traffic_async.sandbox.rates import Rate, RateWindow
 from sms_traffic_async.sandbox.smtp_settings import EmailSettings
 from sms_traffic_async.secrets import Secret
@@ -121,9 +122,13 @@ class Account:
         blocked: numbers refused with 432.
         departments: by their full login.
         http_allowed: ``False`` refuses every HTTP send with 439.
-        allowed_ips: where v1 and SOAP requests may come from, else 412; empty for everywhere.
+        allowed_ips: where v1 and SOAP requests may come from, else 412, and binds, else ESME_RBINDFAIL; empty for
+            everywhere.
+        smpp_rate: messages a second over SMPP; ``None`` takes ``Switches.smpp_rate``.
         lists: mailing lists of ``list.php`` and ``group``.
         email: the settings of sending by e-mail.
+        pushes: where its statuses are pushed to.
+        inbound: how its inbound messages are forwarded.
     """
 
     login: str
@@ -138,8 +143,11 @@ class Account:
     departments: dict[str, Department] = field(default_factory=dict[str, Department])
     http_allowed: bool = True
     allowed_ips: set[str] = field(default_factory=set[str])
+    smpp_rate: float | None = None
     lists: MailingLists = field(default_factory=MailingLists)
     email: EmailSettings = field(default_factory=EmailSettings)
+    pushes: PushSettings = field(default_factory=PushSettings)
+    inbound: InboundSettings = field(default_factory=InboundSettings)
 
     def __post_init__(self) -> None:
         self.password = Secret(self.password)
@@ -306,6 +314,11 @@ class Accounts:
         """Start every token's counting anew."""
         for token in self._tokens.values():
             token.windows.clear()
+
+    def become(self, other: Accounts) -> None:
+        """Take over the accounts and tokens of another."""
+        self._accounts, self._tokens = other._accounts, other._tokens
+        self._principals.clear()
 
     def __iter__(self) -> Iterator[Account]:
         return iter(tuple(self._accounts.values()))

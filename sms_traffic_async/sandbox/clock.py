@@ -20,7 +20,7 @@ import asyncio
 import heapq
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from email.utils import formatdate
 from typing import Any, TypeAlias
@@ -105,7 +105,10 @@ class SandboxClock:
         self._orders = 0
         self._sleepers: set[asyncio.Future[None]] = set()
         self._stirred = False
+        self._unsettled = False
         self._moving = asyncio.Lock()
+        self.settlers: list[Callable[[], Awaitable[object]]] = []
+        """Awaited by ``advance()`` before it leaves an instant that woke anything; they end by themselves."""
         self._closed = False
 
     def now(self) -> float:
@@ -187,6 +190,10 @@ class SandboxClock:
         """Say that an entry woke a task by other means, so ``advance()`` lets it run."""
         self._stirred = True
 
+    def unsettle(self) -> None:
+        """Say that something begins when this instant is over, so ``advance()`` waits for it before the next."""
+        self._unsettled = True
+
     async def advance(self, duration: Duration) -> None:
         """Move the clock forward; everything due on the way happens before this returns.
 
@@ -212,6 +219,10 @@ class SandboxClock:
     async def _walk(self, target: float) -> None:
         fired = 0
         while not self._closed:
+            if self._unsettled and not self._more_now():
+                self._unsettled = False
+                await self._settle()
+                continue
             entry = self._due(target)
             if entry is None:
                 return
@@ -227,6 +238,14 @@ class SandboxClock:
         for _ in range(SETTLE_TURNS):
             self._stirred = False
             await asyncio.sleep(0)
+        for settler in self.settlers:
+            await settler()
+
+    def _more_now(self) -> bool:
+        heap = self._heap
+        while heap and heap[0][2].callback is None:
+            heapq.heappop(heap)
+        return bool(heap) and heap[0][0] <= (self._still or 0.0)
 
     def _due(self, limit: float) -> Scheduled | None:
         heap = self._heap

@@ -19,10 +19,16 @@ from starlette.routing import Route
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import control_json as shown
 from sms_traffic_async.sandbox.clock import ClockStopped
+from sms_traffic_async.sandbox.control_live import PREFIX, live_routes
+from sms_traffic_async.sandbox.effects import EFFECTS, suits
 from sms_traffic_async.sandbox.faults import PROFILES
 from sms_traffic_async.sandbox.life import Pace
+from sms_traffic_async.sandbox.live import Live
 from sms_traffic_async.sandbox.outcomes import NumberOutcome
+from sms_traffic_async.sandbox.pushes_control import push_routes
+from sms_traffic_async.sandbox.reading import analysis_of
 from sms_traffic_async.sandbox.search import matcher
+from sms_traffic_async.sandbox.smpp_control import smpp_routes
 from sms_traffic_async.sandbox.waiting import wait_for_message
 
 if TYPE_CHECKING:
@@ -30,9 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ("PREFIX", "control_app")
 
-PREFIX = "/_sandbox/"
 MOST_SHOWN = 1_000
 LONGEST_WAIT = 60.0
+STRUCK = ("v2", "v1", "soap", "smpp", "smtp", "push")
 ACCOUNT_FIELDS = frozenset(
     {
         "balance",
@@ -50,7 +56,7 @@ _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 def control_app(sandbox: Sandbox) -> Starlette:
     """The ASGI application; paths begin with `PREFIX`."""
-    control = _Control(sandbox)
+    control = _Control(sandbox, Live(sandbox.platform))
     routes = [
         Route(PREFIX + path, endpoint, methods=[method])
         for method, path, endpoint in (
@@ -59,7 +65,6 @@ def control_app(sandbox: Sandbox) -> Starlette:
             ("GET", "messages", control.messages),
             ("GET", "messages/wait", control.wait),
             ("GET", "messages/{id}", control.message),
-            ("POST", "inbound", control.inbound),
             ("GET", "accepted", control.accepted),
             ("GET", "findings", control.findings),
             ("DELETE", "findings", control.clear_findings),
@@ -79,6 +84,9 @@ def control_app(sandbox: Sandbox) -> Starlette:
             ("DELETE", "outcomes", control.reset_outcomes),
             ("GET", "accounts", control.accounts),
             ("PATCH", "accounts/{login}", control.change_account),
+            *live_routes(sandbox, control.live),
+            *push_routes(sandbox, control.live),
+            *smpp_routes(sandbox),
         )
     ]
     return Starlette(routes=routes, exception_handlers=_HANDLERS)
@@ -125,6 +133,7 @@ def _number(request: Request, name: str, default: float, most: float) -> float:
 @dataclass(frozen=True, slots=True)
 class _Control:
     sandbox: Sandbox
+    live: Live
 
     async def health(self, _request: Request) -> Response:
         sandbox = self.sandbox
@@ -142,6 +151,7 @@ class _Control:
 
     async def reset(self, _request: Request) -> Response:
         self.sandbox.reset()
+        self.live.say("reset")
         return _json({"status": "ok"})
 
     async def messages(self, request: Request) -> Response:
@@ -160,6 +170,7 @@ class _Control:
         exchange = store.exchange(message.request_id)
         value = shown.message_json(message, self.sandbox.clock)
         value["exchange"] = None if exchange is None else shown.exchange_json(exchange)
+        value["analysis"] = analysis_of(message)
         return _json(value)
 
     async def wait(self, request: Request) -> Response:
@@ -172,15 +183,6 @@ class _Control:
         newest = self.sandbox.messages[-5:]
         # Who waited in vain sees what did come.
         return _json({"message": None, "newest": [shown.message_json(one, clock) for one in newest]})
-
-    async def inbound(self, request: Request) -> Response:
-        body = await _body(request)
-        values = [body.get(name) for name in ("from", "to", "text")]
-        if not all(isinstance(value, str) and value for value in values) or len(body) != len(values):
-            raise ConfigurationError("an inbound message has from, to and text, and nothing else")
-        sender, recipient, text = map(str, values)
-        message = self.sandbox.platform.receive(sender=sender, recipient=recipient, text=text)
-        return _json(shown.message_json(message, self.sandbox.clock), 201)
 
     async def accepted(self, request: Request) -> Response:
         label = request.query_params.get("tracking_data")
@@ -204,7 +206,9 @@ class _Control:
         return _json(
             {
                 "rules": [shown.rule_json(rule) for rule in faults],
-                "profiles": sorted(PROFILES),
+                "profiles": list(PROFILES),
+                "effects": sorted(EFFECTS),
+                "suits": {name: [kind for kind in sorted(EFFECTS) if suits(kind, name)] for name in STRUCK},
                 "injected": faults.injected,
                 "log": [shown.record_json(one, self.sandbox.clock) for one in list(faults.log)[-MOST_SHOWN:]],
             }
@@ -214,19 +218,23 @@ class _Control:
         body = await _body(request)
         seed = body.pop("seed", 0)
         rule = self.sandbox.faults.add(shown.rule_from(body), seed=seed)
+        self.live.say("faults")
         return _json(shown.rule_json(rule), 201)
 
     async def clear_faults(self, _request: Request) -> Response:
         self.sandbox.faults.clear()
+        self.live.say("faults")
         return _json({"status": "ok"})
 
     async def remove_fault(self, request: Request) -> Response:
         removed = self.sandbox.faults.remove(str(request.path_params["name"]))
+        self.live.say("faults")
         return _json({"removed": removed}, 200 if removed else 404)
 
     async def profile(self, request: Request) -> Response:
         body = await _body(request)
         self.sandbox.faults.profile(str(body.get("name", "")), body.get("seed", 0))
+        self.live.say("faults")
         return _json({"rules": [shown.rule_json(rule) for rule in self.sandbox.faults]})
 
     async def clock(self, _request: Request) -> Response:
@@ -237,6 +245,7 @@ class _Control:
         if isinstance(by, bool) or not isinstance(by, (str, int, float)):
             raise ConfigurationError("by is seconds or such as '2h'")
         await self.sandbox.advance(by)
+        self.live.say("clock")
         return await self.clock(request)
 
     async def switches(self, _request: Request) -> Response:
@@ -261,6 +270,7 @@ class _Control:
 
     async def add_outcome(self, request: Request) -> Response:
         self.sandbox.outcomes.add(shown.made(NumberOutcome, await _body(request)))
+        self.live.say("outcomes")
         return await self.outcomes(request)
 
     async def reset_outcomes(self, request: Request) -> Response:
@@ -279,6 +289,7 @@ class _Control:
             return _json({"error": "no such account"}, 404)
         for name, value in body.items():
             setattr(account, name, _account_value(name, value))
+        self.live.say("accounts")
         return await self.accounts(request)
 
 

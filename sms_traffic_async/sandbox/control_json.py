@@ -12,6 +12,7 @@ from sms_traffic_async.sandbox.clock import SandboxClock
 from sms_traffic_async.sandbox.effects import effect_from, effect_to
 from sms_traffic_async.sandbox.faults import FaultRecord, FaultRule
 from sms_traffic_async.sandbox.findings import Finding
+from sms_traffic_async.sandbox.smpp_shown import pdu_text
 from sms_traffic_async.sandbox.store import Exchange, StoredMessage
 
 __all__ = (
@@ -28,6 +29,7 @@ __all__ = (
 
 
 T = TypeVar("T")
+MOST_SHOWN_BYTES = 65_536
 
 
 def _iso(clock: SandboxClock, at: float | None) -> str | None:
@@ -82,17 +84,22 @@ def message_json(message: StoredMessage, clock: SandboxClock) -> dict[str, Any]:
 
 
 def exchange_json(exchange: Exchange) -> dict[str, Any]:
-    """A request and its answer; what is not UTF-8 is shown with replacement characters."""
+    """A request and its answer; PDUs as fields and octets, what is not UTF-8 with replacement characters."""
+    read = pdu_text if exchange.protocol == "smpp" else _text
     return {
         "request_id": exchange.request_id,
         "protocol": exchange.protocol,
         "operation": exchange.operation,
         "node": exchange.node,
         "head": exchange.head,
-        "body": exchange.body.decode("utf-8", "replace"),
+        "body": read(exchange.body),
         "status": exchange.status,
-        "answer": exchange.answer[:65_536].decode("utf-8", "replace"),
+        "answer": read(exchange.answer),
     }
+
+
+def _text(data: bytes) -> str:
+    return data[:MOST_SHOWN_BYTES].decode("utf-8", "replace")
 
 
 def accept_json(entry: AcceptEntry, clock: SandboxClock) -> dict[str, Any]:
@@ -139,9 +146,20 @@ def account_json(account: Account, tokens: list[Token]) -> dict[str, Any]:
         "any_originator": account.any_originator,
         "default_originator": account.default_originator,
         "blocked": sorted(account.blocked),
-        "departments": sorted(account.departments),
+        "departments": [
+            {"login": one.login, "name": one.name, "system_id": one.system_id, "roles": sorted(one.roles)}
+            for _, one in sorted(account.departments.items())
+        ],
         "http_allowed": account.http_allowed,
+        "allowed_ips": sorted(account.allowed_ips),
+        "smpp_rate": account.smpp_rate,
         "tokens": [
-            {"public": token.public, "login": token.login, "permissions": sorted(token.permissions)} for token in tokens
+            {
+                "public": token.public,
+                "login": token.login,
+                "permissions": sorted(token.permissions),
+                "rate": None if token.rate is None else {"count": token.rate.count, "seconds": token.rate.seconds},
+            }
+            for token in tokens
         ],
     }

@@ -11,22 +11,45 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.sandbox.effects_smpp import (
+    BadLength,
+    Coalesce,
+    EarlyReceipt,
+    GhostBind,
+    NoAnswer,
+    SmppEffect,
+    Status,
+    Unbind,
+)
 from sms_traffic_async.sandbox.switches import RetryAfterForm
 
 __all__ = (
+    "DELIVERIES",
     "EFFECTS",
+    "BadLength",
+    "Coalesce",
     "Drop",
+    "Duplicate",
+    "EarlyReceipt",
     "Effect",
     "Garbage",
+    "GhostBind",
     "GzipBomb",
     "Half",
     "Latency",
+    "Lose",
+    "NoAnswer",
     "ProxyPage",
+    "Reorder",
     "ServerError",
+    "Status",
     "Temporary",
     "Throttle",
+    "Unbind",
     "effect_from",
     "effect_to",
+    "fits",
+    "suits",
 )
 
 When: TypeAlias = Literal["before", "after"]
@@ -34,6 +57,8 @@ When: TypeAlias = Literal["before", "after"]
 How: TypeAlias = Literal["fin", "rst"]
 
 MAX_BOMB = 1 << 30
+MAX_COPIES = 100
+_WHOLE = ("status", "count", "by", "length")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +156,89 @@ class ProxyPage:
     when: When = "after"
 
 
-Effect: TypeAlias = Throttle | ServerError | Temporary | Garbage | Half | GzipBomb | Latency | Drop | ProxyPage
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lose:
+    """What the platform was to deliver (a receipt, a push, an inbound message) is never delivered."""
+
+    kind: ClassVar[str] = "lose"
+    when: ClassVar[When] = "before"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """What the platform delivers is delivered ``count`` times more."""
+
+    kind: ClassVar[str] = "duplicate"
+    when: ClassVar[When] = "before"
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MAX_COPIES:
+            raise ConfigurationError(f"there are 1 to {MAX_COPIES} duplicates")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reorder:
+    """What the platform delivers comes after the ``by`` next of its kind, or after ``seconds``."""
+
+    kind: ClassVar[str] = "reorder"
+    when: ClassVar[When] = "before"
+    by: int = 1
+    seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.by < 1 or self.seconds < 0:
+            raise ConfigurationError("a delivery is overtaken by at least one other, within 0 seconds or more")
+
+
+Effect: TypeAlias = (
+    Throttle
+    | ServerError
+    | Temporary
+    | Garbage
+    | Half
+    | GzipBomb
+    | Latency
+    | Drop
+    | ProxyPage
+    | Lose
+    | Duplicate
+    | Reorder
+    | SmppEffect
+)
 
 EFFECTS: dict[str, type[Effect]] = {effect.kind: effect for effect in get_args(Effect)}
+
+DELIVERIES = frozenset({"receipt", "inbound", "push"})
+"""Operations that the platform begins. A rule without an operation means requests of the client, not these."""
+_OF_DELIVERIES = frozenset({Lose, Duplicate, Reorder})
+_ALSO_OF_DELIVERIES = frozenset({Latency, Drop})
+_OF_SMPP = frozenset(get_args(SmppEffect))
+
+
+def fits(effect: Effect, protocol: str, operation: str, *, named: bool) -> bool:
+    """Whether an effect can happen there at all.
+
+    Args:
+        effect: what.
+        protocol: of the request.
+        operation: of the request.
+        named: whether the rule names the operation.
+    """
+    kind = type(effect)
+    if operation in DELIVERIES:
+        return kind in _OF_DELIVERIES or (named and kind in _ALSO_OF_DELIVERIES)
+    return kind not in _OF_DELIVERIES and (protocol == "smpp" or kind not in _OF_SMPP)
+
+
+def suits(kind: str, protocol: str) -> bool:
+    """Whether a rule of this effect can ever strike a protocol (``push`` for calls to the customer's server)."""
+    effect = EFFECTS[kind]
+    if protocol == "push":
+        return effect in _OF_DELIVERIES | _ALSO_OF_DELIVERIES
+    if effect in _OF_DELIVERIES | _OF_SMPP:
+        return protocol == "smpp"
+    return True
 
 
 def effect_from(description: Mapping[str, Any]) -> Effect:
@@ -151,6 +256,11 @@ def effect_from(description: Mapping[str, Any]) -> Effect:
     for name in values:
         if name not in known:
             raise ConfigurationError(f"effect {kind} has no {name!r}; it has {', '.join(sorted(known)) or 'nothing'}")
+    _check(values)
+    return made(**values)
+
+
+def _check(values: Mapping[str, Any]) -> None:
     for name, allowed in (
         ("when", get_args(When)),
         ("how", get_args(How)),
@@ -158,11 +268,15 @@ def effect_from(description: Mapping[str, Any]) -> Effect:
     ):
         if name in values and values[name] not in allowed:
             raise ConfigurationError(f"{name} is one of {', '.join(map(repr, allowed))}")
-    for name in ("seconds", "jitter", "status", "size", "retry_after"):
+    for name in ("seconds", "jitter", "status", "size", "retry_after", "count", "by", "length"):
         value = values.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise ConfigurationError(f"{name} is a number")
-    return made(**values)
+        if name in _WHOLE and isinstance(value, float):
+            raise ConfigurationError(f"{name} is a whole number")
+    for name, kind in (("bare", bool), ("nack", bool), ("tlvs", str)):
+        if not isinstance(values.get(name, kind()), kind):
+            raise ConfigurationError(f"{name} is a {kind.__name__}")
 
 
 def effect_to(effect: Effect) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from sms_traffic_async.sandbox.effects import (
     ServerError,
     Temporary,
     Throttle,
+    fits,
 )
 
 __all__ = ("PROFILES", "FaultRecord", "FaultRule", "Faults", "Injected")
@@ -41,7 +42,9 @@ class FaultRule:
         effect: what happens to them.
         protocol: such as ``v2``.
         node: 1 or 2.
-        operation: such as ``send``, ``statuses``, ``checked``, ``account``, ``report``, ``download``.
+        operation: such as ``send``, ``statuses``, ``checked``, ``account``, ``report``, ``download``; over SMPP
+            ``bind`` and ``submit``; and what the platform begins: ``receipt``, ``inbound``, ``push``. These three
+            must be named, but for the effects that only they have.
         nth: only the n-th request that matches, from 1.
         every: every n-th request that matches.
         probability: of each request that matches.
@@ -105,6 +108,8 @@ class _Armed:
         if rule.protocol not in {None, protocol} or rule.node not in {None, node}:
             return None
         if rule.operation not in {None, operation} or (rule.times is not None and self.hits >= rule.times):
+            return None
+        if not fits(rule.effect, protocol, operation, named=rule.operation is not None):
             return None
         self.seen += 1
         if rule.nth is not None and self.seen != rule.nth:

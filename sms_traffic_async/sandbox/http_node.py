@@ -40,6 +40,7 @@ class NodeApp:
         self._date = b""
         self._rooms: list[tuple[str, HttpRoom]] = []
         self._mounted: list[tuple[str, App]] = []
+        self._placed: dict[str, App] = {}
 
     def add_room(self, prefix: str, room: HttpRoom) -> None:
         """Put a protocol under a path."""
@@ -49,6 +50,10 @@ class NodeApp:
         """Put a foreign ASGI application (the control API, the page) under a path."""
         self._mounted.append((prefix, app))
 
+    def place(self, path: str, app: App) -> None:
+        """Put a foreign ASGI application at this very path."""
+        self._placed[path] = app
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path: str = scope["path"]
@@ -56,6 +61,10 @@ class NodeApp:
             if path.startswith(prefix):
                 await self._serve(room, scope, receive, send)
                 return
+        placed = self._placed.get(path)
+        if placed is not None:
+            await placed(scope, receive, send)
+            return
         for prefix, app in self._mounted:
             if path.startswith(prefix):
                 await app(scope, receive, send)

@@ -16,7 +16,7 @@ from sms_traffic_async.sandbox.clock import SandboxClock
 from sms_traffic_async.sandbox.outcomes import NumberOutcome
 from sms_traffic_async.sandbox.store import StoredMessage
 
-__all__ = ("Life", "Pace", "StatusChange")
+__all__ = ("Life", "Pace", "StatusChange", "final_of")
 
 BUFFERED = "Buffered SMSC"
 DELIVERED = "Delivered"
@@ -43,6 +43,11 @@ _FINAL_OF = {
 _UPGRADE_OF = {"clicked": CLICKED, "read": READ}
 _LAST = frozenset({CLICKED, READ, CHECKED})
 FINAL = frozenset(_FINAL_OF.values()) | _LAST
+
+
+def final_of(course: str) -> str | None:
+    """The last status of a course, before Clicked or Read; ``None`` for those that never get there."""
+    return _FINAL_OF.get(course)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

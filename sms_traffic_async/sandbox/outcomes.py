@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, get_args
 
 from sms_traffic_async.errors import ConfigurationError
 
-__all__ = ("DELIVERED", "Course", "NumberOutcome", "Outcomes")
+__all__ = ("COURSES", "DELIVERED", "Course", "NumberOutcome", "Outcomes")
 
 Course: TypeAlias = Literal[
     "delivered",

@@ -18,6 +18,7 @@ from sms_traffic_async.sandbox.accounts import Accounts, Principal
 from sms_traffic_async.sandbox.clock import SandboxClock
 from sms_traffic_async.sandbox.faults import Faults
 from sms_traffic_async.sandbox.findings import Findings
+from sms_traffic_async.sandbox.inbound import Inbound
 from sms_traffic_async.sandbox.life import Life, Pace
 from sms_traffic_async.sandbox.numbers import check_number, federal_number, operator_of
 from sms_traffic_async.sandbox.outcomes import NumberOutcome, Outcomes
@@ -47,7 +48,7 @@ class Arrival:
         request_id: its name in logs.
         ip: where it came from.
         restrictive_id: of v2.
-        ids_per_part: whether every part gets an id of its own (v1, SOAP).
+        ids_per_part: whether every part gets an id of its own (v1, SOAP, SMPP).
     """
 
     protocol: str
@@ -67,6 +68,7 @@ class Draft:
         start_at: sandbox seconds since the epoch; ``None`` for at once.
         any_number: take the number whatever it looks like (v1 ignore_phone_format).
         encoding, reference_bytes: as v1 (rus, two_byte_concat) and SOAP ask for.
+        air: the text as it is already encoded (SMPP); ``None`` lets the platform do it.
     """
 
     to: str
@@ -82,6 +84,7 @@ class Draft:
     any_number: bool = False
     encoding: AirEncoding = "auto"
     reference_bytes: ReferenceBytes = 1
+    air: AirText | None = None
 
 
 class Prepared(NamedTuple):
@@ -121,6 +124,8 @@ class Platform:
         self.reports = Reports(self.store, clock, lambda: self.switches, lambda: self.life.pace)
         self.arrivals: list[Callable[[StoredMessage], None]] = []
         """Called with every new message, sent and inbound, in the block that takes it."""
+        self.inbound = Inbound(self)
+        """Takes messages of subscribers in; ``inbound.ways`` deliver them."""
 
     def prepare(self, draft: Draft, arrival: Arrival) -> Prepared | Refusal:
         """Everything that can speak against one message, in the platform's order; takes nothing."""
@@ -143,7 +148,7 @@ class Platform:
         refusal = check_originator(originator, account, number, switches)
         if refusal is not None:
             return refusal
-        air = on_air(
+        air = draft.air or on_air(
             draft.text,
             number=draft.to,
             transliterate=draft.transliterate,
@@ -165,8 +170,37 @@ class Platform:
         account.balance -= cost
         return [self._take(one, arrival) for one in prepared]
 
+    def take_part(self, prepared: Prepared, arrival: Arrival, message: StoredMessage | None) -> StoredMessage | Refusal:
+        """Accept one part of a long message that comes in parts; `start` it when they are there.
+
+        Args:
+            prepared: the part.
+            arrival: the request.
+            message: what the part belongs to; ``None`` makes a new one of it.
+        """
+        account = arrival.principal.account
+        if not account.affords(prepared.cost):
+            return refuse(415)
+        account.balance -= prepared.cost
+        part_id = self.store.new_id(self.switches.id_digits)
+        if message is None:
+            message = self._stored(prepared, arrival, (part_id,))
+        else:
+            message.cost += prepared.cost
+            self.store.add_part(message, part_id)
+        self._log(prepared.draft, arrival, part_id)
+        return message
+
+    def start(self, message: StoredMessage, outcome: NumberOutcome) -> None:
+        """A message that was taken is whole: its life begins."""
+        account = self.accounts.get(message.login.partition(":")[0])
+        spam = self.switches.antispam and self.spam.is_spam(account, message.to, message.text)
+        self.life.begin(message, outcome, rejected=spam)
+        for listener in self.arrivals:
+            listener(message)
+
     def receive(self, *, sender: str, recipient: str, text: str, login: str = "", node: int = 1) -> StoredMessage:
-        """An inbound message: a subscriber writes to one of the customer's numbers."""
+        """Store an inbound message, and deliver it nowhere; ``inbound`` does both."""
         account = self.accounts.get(login.partition(":")[0])
         now = self.clock.now()
         air = on_air(text, number=sender, transliterate=False, max_parts=MOST_PARTS, switches=Switches())
@@ -225,19 +259,26 @@ class Platform:
         self.faults.reset()
         self.restrictive.clear()
         self.spam.clear()
+        self.inbound.clear()
         self.reports.clear()
         self.outcomes.reset()
         self.accounts.forget_rates()
 
     def _take(self, prepared: Prepared, arrival: Arrival) -> StoredMessage:
-        draft, number, originator, air, outcome, cost = prepared
-        principal, now = arrival.principal, self.clock.now()
         digits = self.switches.id_digits
         part_ids: tuple[str, ...] = ()
         if arrival.ids_per_part:
-            part_ids = tuple(self.store.new_id(digits) for _ in range(air.parts))
+            part_ids = tuple(self.store.new_id(digits) for _ in range(prepared.air.parts))
+        message = self._stored(prepared, arrival, part_ids)
+        self._log(prepared.draft, arrival, message.id)
+        self.start(message, prepared.outcome)
+        return message
+
+    def _stored(self, prepared: Prepared, arrival: Arrival, part_ids: tuple[str, ...]) -> StoredMessage:
+        draft, number, originator, air, _, cost = prepared
+        principal = arrival.principal
         message = StoredMessage(
-            id=part_ids[0] if part_ids else self.store.new_id(digits),
+            id=part_ids[0] if part_ids else self.store.new_id(self.switches.id_digits),
             part_ids=part_ids,
             login=principal.login,
             department=principal.department_name,
@@ -250,7 +291,7 @@ class Platform:
             protocol=arrival.protocol,
             node=arrival.node,
             request_id=arrival.request_id,
-            submitted_at=now,
+            submitted_at=self.clock.now(),
             operator=operator_of(number),
             tracking_data=draft.tracking_data,
             restrictive_id=arrival.restrictive_id,
@@ -261,11 +302,14 @@ class Platform:
             ip=arrival.ip,
         )
         self.store.add(message)
+        return message
+
+    def _log(self, draft: Draft, arrival: Arrival, message_id: str) -> None:
         self.accepted.add(
             AcceptEntry(
-                message_id=message.id,
+                message_id=message_id,
                 node=arrival.node,
-                at=now,
+                at=self.clock.now(),
                 tracking_data=draft.tracking_data,
                 restrictive_id=arrival.restrictive_id,
                 to=draft.to,
@@ -274,8 +318,3 @@ class Platform:
                 request_id=arrival.request_id,
             )
         )
-        spam = self.switches.antispam and self.spam.is_spam(principal.account, number, air.text)
-        self.life.begin(message, outcome, rejected=spam)
-        for listener in self.arrivals:
-            listener(message)
-        return message

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import webbrowser
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = ("DEFAULT_PORTS", "ServeOptions", "serve")
 
 DEFAULT_PORTS = (8725, 8726)
 DEFAULT_SMTP_PORT = 2525
+DEFAULT_SMPP_PORTS = {"smpp_port": 4442, "smpp_port2": 4452, "smpp_tls_port": 4441, "smpp_tls_port2": 4451}
 ENV_PREFIX = "SMS_TRAFFIC_SANDBOX_"
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -41,6 +43,11 @@ class ServeOptions:
         seed: of the faults.
         proxied: put a byte-level fault proxy in front of every port.
         smtp_port: of the mail server; 0 takes a free one.
+        smpp_port, smpp_port2, smpp_tls_port, smpp_tls_port2: SMPP of node 1 and node 2, plain and over TLS; ``None``
+            is 4442, 4452, 4441 and 4451, or a free one where ``port`` is 0.
+        smpp_ca_file: the certificate of the authority that SMPP over TLS is to be trusted by is written here once
+            it listens, and removed at the end.
+        open: show the inbox page in the user's browser.
     """
 
     host: str = "127.0.0.1"
@@ -54,15 +61,36 @@ class ServeOptions:
     seed: str = "0"
     proxied: bool = False
     smtp_port: int = DEFAULT_SMTP_PORT
+    smpp_port: int | None = None
+    smpp_port2: int | None = None
+    smpp_tls_port: int | None = None
+    smpp_tls_port2: int | None = None
+    smpp_ca_file: Path | None = None
+    open: bool = False
 
     def __post_init__(self) -> None:
         for name in ("api_key", "password"):
             object.__setattr__(self, name, Secret(getattr(self, name)))
-        if self.port_file is not None:
-            object.__setattr__(self, "port_file", Path(self.port_file))
-        for name in ("port", "port2", "smtp_port"):
+        for name in ("port_file", "smpp_ca_file"):
+            path = getattr(self, name)
+            if path is not None:
+                object.__setattr__(self, name, Path(path))
+        for name, usual in DEFAULT_SMPP_PORTS.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, usual if self.port else 0)
+        for name in ("port", "port2", "smtp_port", *DEFAULT_SMPP_PORTS):
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ConfigurationError(f"{name} is 0 to 65535")
+
+    @property
+    def smpp_ports(self) -> tuple[int, int]:
+        """Of both nodes, plain."""
+        return self.smpp_port or 0, self.smpp_port2 or 0
+
+    @property
+    def smpp_tls_ports(self) -> tuple[int, int]:
+        """Of both nodes, over TLS."""
+        return self.smpp_tls_port or 0, self.smpp_tls_port2 or 0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **given: Any) -> ServeOptions:
@@ -77,7 +105,7 @@ class ServeOptions:
             variable = ENV_PREFIX + one.name.upper()
             text = environ.get(variable)
             if one.name not in values and text:
-                values[one.name] = _read(variable, text, one.default)
+                values[one.name] = _read(variable, text, 0 if one.name in DEFAULT_SMPP_PORTS else one.default)
         return cls(**values)
 
 
@@ -119,12 +147,17 @@ async def serve(options: ServeOptions, *, write: Callable[[str], object] | None 
         seed=options.seed,
         proxied=options.proxied,
         smtp_port=options.smtp_port,
+        smpp_ports=options.smpp_ports,
+        smpp_tls_ports=options.smpp_tls_ports,
     )
     with _signals(stop):
         async with sandbox:
-            with _port_file(options.port_file, sandbox):
+            with _ca_file(options.smpp_ca_file, sandbox), _port_file(options.port_file, sandbox):
                 for line in _ready_lines(sandbox, options):
                     say(line)
+                if options.open:
+                    # In a thread: looking for a browser starts programs.
+                    await asyncio.to_thread(webbrowser.open, sandbox.page_url)
                 await stop.wait()
     say("stopped")
 
@@ -139,9 +172,12 @@ def _ready_lines(sandbox: Sandbox, options: ServeOptions) -> list[str]:
     published = options.api_key == Secret(DEFAULT_API_KEY)
     own = options.login == DEFAULT_LOGIN and options.password == Secret(DEFAULT_PASSWORD)
     return [
+        f"page    {sandbox.page_url}",
         f"node 1  {first}",
         f"node 2  {second}",
         "smtp    {}:{}".format(*sandbox.smtp_address),
+        f"smpp    {','.join(sandbox.smpp.servers(tls=False))}",
+        f"smpps   {','.join(sandbox.smpp.servers())}",
         # The published default opens nothing but a sandbox; a key of the user's own is not printed.
         f"SMS_TRAFFIC_API_KEY={DEFAULT_API_KEY if published else '(as given)'}",
         *([f"SMS_TRAFFIC_LOGIN={DEFAULT_LOGIN}", f"SMS_TRAFFIC_PASSWORD={DEFAULT_PASSWORD}"] if own else []),
@@ -155,15 +191,37 @@ def _port_file(path: Path | None, sandbox: Sandbox) -> Generator[None]:
     if path is None:
         yield
         return
-    content = json.dumps({"pid": os.getpid(), "nodes": list(sandbox.urls), "smtp": list(sandbox.smtp_address)})
-    # Whoever waits for the file must not read half of it.
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(content + "\n", encoding="utf-8")
-    draft.replace(path)
+    content = {
+        "pid": os.getpid(),
+        "nodes": list(sandbox.urls),
+        "smtp": list(sandbox.smtp_address),
+        "smpp": list(sandbox.smpp.servers(tls=False)),
+        "smpp_tls": list(sandbox.smpp.servers()),
+    }
+    _write_whole(path, json.dumps(content) + "\n")
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _ca_file(path: Path | None, sandbox: Sandbox) -> Generator[None]:
+    if path is None:
+        yield
+        return
+    _write_whole(path, sandbox.smpp.certificates.authority)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_whole(path: Path, content: str) -> None:
+    # Whoever waits for the file must not read half of it.
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(content, encoding="utf-8")
+    draft.replace(path)
 
 
 @contextlib.contextmanager

@@ -20,14 +20,18 @@ from sms_traffic_async.sandbox.http_v1 import V1Room
 from sms_traffic_async.sandbox.http_v2 import V2Room
 from sms_traffic_async.sandbox.life import Pace
 from sms_traffic_async.sandbox.outcomes import Outcomes
+from sms_traffic_async.sandbox.page_files import NAMES, page_file
 from sms_traffic_async.sandbox.platform import Platform
+from sms_traffic_async.sandbox.pushes import Pushes
 from sms_traffic_async.sandbox.search import matcher
+from sms_traffic_async.sandbox.smpp import Smsc
 from sms_traffic_async.sandbox.smtp_replies import Replies
 from sms_traffic_async.sandbox.soap import SoapRoom
 from sms_traffic_async.sandbox.store import KEEP_NEWEST, StoredMessage
 from sms_traffic_async.sandbox.switches import Switches
 from sms_traffic_async.sandbox.waiting import wait_for_message
 from sms_traffic_async.settings import SoapOptions
+from sms_traffic_async.settings_smpp import SmppOptions
 
 if TYPE_CHECKING:
     import ssl
@@ -68,6 +72,7 @@ class Sandbox:
         smtp_tls: lets the mail server offer STARTTLS.
         mail_relay: host and port of an SMTP server that reply letters are sent to;
             without it they are kept in ``.letters`` only.
+        smpp_ports, smpp_tls_ports: of the two nodes' SMPP; 0 takes a free one, ``None`` has none of the kind.
 
     Example::
 
@@ -96,9 +101,11 @@ class Sandbox:
         smtp_port: int | None = 0,
         smtp_tls: ssl.SSLContext | None = None,
         mail_relay: tuple[str, int] | None = None,
+        smpp_ports: Sequence[int] | None = (0, 0),
+        smpp_tls_ports: Sequence[int] | None = (0, 0),
     ) -> None:
-        if len(ports) != len(NODES):
-            raise ConfigurationError("a sandbox has two nodes: ports is two numbers")
+        if any(given is not None and len(given) != len(NODES) for given in (ports, smpp_ports, smpp_tls_ports)):
+            raise ConfigurationError("a sandbox has two nodes: ports are two numbers")
         self._host = host
         self._ports = tuple(ports)
         self._credentials = (api_key, login, password)
@@ -108,16 +115,9 @@ class Sandbox:
         accounts = Accounts.default(api_key=api_key, login=login, password=password)
         self.platform = Platform(self.clock, accounts, switches=switches, pace=pace, keep=keep)
         self.platform.faults.profile(profile, seed)
+        self._begun = (self.platform.switches, self.platform.life.pace)
         self.nodes: tuple[NodeApp, ...] = tuple(NodeApp(self.platform, node) for node in NODES)
-        for app in self.nodes:
-            app.add_room("/v2/", V2Room(self.platform, app.node))
-            v1 = V1Room(self.platform)
-            for path in ("/multi.php", "//multi.php", "/list.php", "//list.php"):
-                app.add_room(path, v1)
-            soap = SoapRoom(self.platform, lambda: self.urls)
-            for path in ("/soap.php", "/soap.wsdl"):
-                app.add_room(path, soap)
-        self.nodes[0].mount(CONTROL_PREFIX, Guard(self._control, hosts=LOCAL | {host.lower()}))
+        self._furnish()
         self.proxies: tuple[FaultProxy, ...] = ()
         self.smtp_proxy: FaultProxy | None = None
         self._smtp_port = smtp_port
@@ -125,6 +125,10 @@ class Sandbox:
         self._smtp: SmtpListener | None = None
         self.letters = Replies(self.clock, mail_relay)
         """The reply letters of the second e-mail variant."""
+        self.pushes = Pushes(self.platform, relay=mail_relay)
+        self.smpp = Smsc(self.platform, host)
+        """The SMPP side: its addresses, who is bound, what waits for them, and means to break it off."""
+        self._smpp_ports = (smpp_ports, smpp_tls_ports)
         self._listeners: tuple[HttpListener, ...] = ()
         self._closing = AsyncExitStack()
         self._state: State = "new"
@@ -142,12 +146,15 @@ class Sandbox:
         async with AsyncExitStack() as stack:
             stack.callback(self.clock.close)
             self.clock.start()
+            stack.push_async_callback(self.pushes.aclose)
             self._listeners = tuple(HttpListener(app) for app in self.nodes)
             for listener, port in zip(self._listeners, self._ports, strict=True):
                 stack.push_async_callback(listener.aclose)
                 await listener.start(self._host, port)
             if self._smtp_port is not None:
                 await self._start_smtp(stack, self._smtp_port)
+            stack.push_async_callback(self.smpp.aclose)
+            await self.smpp.listen(*self._smpp_ports)
             if self._proxied:
                 await self._start_proxies(stack)
             # Last in, first out: whoever sleeps on the clock ends before its listener waits for it.
@@ -188,6 +195,23 @@ class Sandbox:
         if self._smtp is not None:
             self.smtp_proxy = await FaultProxy.start(self._host, self._smtp.port, host=self._host)
             stack.push_async_callback(self.smtp_proxy.aclose)
+        await self.smpp.shield(stack)
+
+    def _furnish(self) -> None:
+        """Put the rooms of every HTTP protocol into the nodes, the control API and the page into the first."""
+        for app in self.nodes:
+            app.add_room("/v2/", V2Room(self.platform, app.node))
+            v1 = V1Room(self.platform)
+            for path in ("/multi.php", "//multi.php", "/list.php", "//list.php"):
+                app.add_room(path, v1)
+            soap = SoapRoom(self.platform, lambda: self.urls)
+            for path in ("/soap.php", "/soap.wsdl"):
+                app.add_room(path, soap)
+        local = LOCAL | {self._host.lower()}
+        self.nodes[0].mount(CONTROL_PREFIX, Guard(self._control, hosts=local))
+        page = Guard(lambda: page_file, hosts=local)
+        for name in ("", *NAMES):
+            self.nodes[0].place(f"/{name}", page)
 
     def _control(self) -> Starlette:
         # Starlette is imported by whoever uses the control API, not by every test.
@@ -220,16 +244,44 @@ class Sandbox:
         """The port of ``smtp_address``."""
         return self.smtp_address[1]
 
+    def smpp_address(self, node: int = 1, *, tls: bool = True) -> tuple[str, int]:
+        """Host and port of a node's SMPP, through its proxy where there is one."""
+        return self.smpp.address(node, tls=tls)
+
+    def smpp_options(self, *, tls: bool | None = None, **options: Any) -> SmppOptions:
+        """How a client reaches its SMPP, with further options; over TLS unless told otherwise."""
+        return self.smpp.options(tls=tls, **options)
+
     @property
     def api_key(self) -> str:
         """The token of the account that works out of the box."""
         return self._credentials[0]
 
+    @property
+    def credentials(self) -> tuple[str, str, str]:
+        """Token, login and password of that account."""
+        return self._credentials
+
+    @property
+    def page_url(self) -> str:
+        """Where the inbox page is."""
+        return f"{self.urls[0]}/"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Every address by its name, for people."""
+        first, second = self.urls
+        found = {"page": self.page_url, "node 1": first, "node 2": second, "soap": self.soap_urls[0]}
+        if self._smtp is not None:
+            found["smtp"] = "{}:{}".format(*self.smtp_address)
+        return found
+
     def client_options(self) -> dict[str, Any]:
         """What ``SmsTraffic(**...)`` needs to speak to this sandbox."""
         api_key, login, password = self._credentials
         soap = SoapOptions(url=self.soap_urls[0], second_url=self.soap_urls[1])
-        return {"nodes": self.urls, "api_key": api_key, "login": login, "password": password, "soap": soap}
+        options = {"nodes": self.urls, "api_key": api_key, "login": login, "password": password, "soap": soap}
+        return {**options, "smpp": self.smpp.options()} if self.smpp.ports else options
 
     async def advance(self, duration: Duration) -> None:
         """Move the clock: ``"2h"``, ``"90s"``, seconds or a timedelta; what is due happens before this returns."""
@@ -251,15 +303,38 @@ class Sandbox:
             raise TimeoutError(f"no message was found in {timeout:g} s; {len(self.messages)} others are there")
         return message
 
+    def inbound(
+        self, *, sender: str, recipient: str, text: str, login: str = "", node: Literal[1, 2] = 1
+    ) -> StoredMessage:
+        """A subscriber writes to one of the account's numbers; it goes out by every way that is set.
+
+        Args:
+            sender: the subscriber's number.
+            recipient: yours.
+            text: any text.
+            login: whose number it is; empty for the account that works out of the box.
+            node: 1 or 2.
+        """
+        return self.platform.inbound(sender=sender, recipient=recipient, text=text, login=login, node=node)
+
     def reset(self) -> None:
         """Forget messages, logs and counters, and go back to the fault profile it was made with.
 
         Accounts, switches and the clock stay as they are.
         """
         self.platform.reset()
+        self.pushes.reset()
         if self._smtp is not None:
             self._smtp.reset()
+        self.smpp.reset()
         self.platform.faults.profile(*self._profile)
+
+    def restore(self) -> None:
+        """``reset``, and accounts, switches and pace as it was made with; the clock goes on."""
+        self.reset()
+        self.platform.switches, self.platform.life.pace = self._begun
+        api_key, login, password = self._credentials
+        self.platform.accounts.become(Accounts.default(api_key=api_key, login=login, password=password))
 
     @property
     def accepted(self) -> AcceptLog:

@@ -164,6 +164,11 @@ class Store:
         self._newest.append(message)
         self.total += 1
 
+    def add_part(self, message: StoredMessage, part_id: str) -> None:
+        """One more part of a message that is there already has come, under an id of its own."""
+        message.part_ids += (part_id,)
+        self._by_id[part_id] = message
+
     def get(self, message_id: str) -> StoredMessage | None:
         """The message of an id, if it is still kept."""
         self._forget_old()
@@ -177,6 +182,11 @@ class Store:
     def newest(self) -> tuple[StoredMessage, ...]:
         """What the page shows, oldest first."""
         return tuple(self._newest)
+
+    @property
+    def shown(self) -> int:
+        """How many messages `newest` has."""
+        return len(self._newest)
 
     def __iter__(self) -> Iterator[StoredMessage]:
         self._forget_old()

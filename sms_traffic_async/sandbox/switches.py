@@ -48,6 +48,11 @@ ListStatus: TypeAlias = Literal["groups", "group", "members"]
 SoapWant: TypeAlias = Literal["both", "WantSmsIds", "WantsSmsIds"]
 SoapStart: TypeAlias = Literal["both", "dateTime", "v1"]
 SoapInfos: TypeAlias = Literal["part", "recipient"]
+SmppReceipts: TypeAlias = Literal["any", "same", "other"]
+SmppRateScope: TypeAlias = Literal["system_id", "account", "bind"]
+SmppIds: TypeAlias = Literal["same", "hex", "zeros", "case"]
+SmppInboundCoding: TypeAlias = Literal["auto", "gsm7", "ucs2", "latin1"]
+SmppInboundParts: TypeAlias = Literal["udh8", "udh16", "sar", "payload"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,21 @@ class Switches:
         soap_want: which spelling of WantSmsIds is taken.
         soap_start: which form of StartDate is taken: xsd:dateTime, v1's, or both.
         soap_infos: one MessageInfo a part, or one a recipient with the first part's id.
+        smpp_receipts: U9, receipts go to whichever node has a receiver (the node that took the message first),
+            only to the same node, or only to the other one.
+        smpp_rate: U10, messages a second; ``None`` for no limit. An account's own rate comes first.
+        smpp_rate_scope: U10, whose rate it is: a system_id's, the whole account's, or each bind's.
+        smpp_window: how many messages and receipts a receiver is sent without its answers.
+        smpp_retry_after: sandbox seconds until what a receiver refused for now is delivered again.
+        smpp_ghost: a lost connection keeps its slot for so many sandbox seconds (seen: up to 120).
+        smpp_silence: seconds of the link's own time without enquire_link, or enquire_link_resp, until it is cut.
+        smpp_unsupported_refused: a field that is not supported (service_type, priority_flag, ...) refuses the
+            message; else it is ignored, and written down.
+        smpp_ids: the id of a submit_sm_resp: the same as in the receipt; hexadecimal where the receipt has it
+            decimal; with leading zeros; hexadecimal in upper case where the receipt has lower case.
+        smpp_inbound_coding: of inbound messages; ``auto`` takes GSM 03.38 where the text allows it, else UCS-2.
+        smpp_inbound_parts: how a long inbound message comes: UDH with an 8- or 16-bit reference, sar parameters, or
+            whole in message_payload.
     """
 
     restrictive_shared: bool = True
@@ -150,6 +170,17 @@ class Switches:
     soap_want: SoapWant = "both"
     soap_start: SoapStart = "both"
     soap_infos: SoapInfos = "part"
+    smpp_receipts: SmppReceipts = "any"
+    smpp_rate: float | None = 20.0
+    smpp_rate_scope: SmppRateScope = "system_id"
+    smpp_window: int = 10
+    smpp_retry_after: float = 5.0
+    smpp_ghost: float = 0.0
+    smpp_silence: float = 120.0
+    smpp_unsupported_refused: bool = False
+    smpp_ids: SmppIds = "same"
+    smpp_inbound_coding: SmppInboundCoding = "auto"
+    smpp_inbound_parts: SmppInboundParts = "udh8"
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -159,8 +190,11 @@ class Switches:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
                 raise ConfigurationError(f"switch {name} is a number, 0 or greater")
-        if self.token_rate == 0:
-            raise ConfigurationError("switch token_rate is greater than 0, or None for no limit")
+        for name in ("token_rate", "smpp_rate"):
+            if getattr(self, name) == 0:
+                raise ConfigurationError(f"switch {name} is greater than 0, or None for no limit")
+        if self.smpp_window < 1 or int(self.smpp_window) != self.smpp_window or not self.smpp_silence:
+            raise ConfigurationError("switch smpp_window is a whole number, and smpp_silence a time, greater than 0")
 
     def changed(self, changes: Mapping[str, Any]) -> Switches:
         """A copy with some switches set by name, as the control API gives them.
@@ -198,10 +232,20 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "soap_want": get_args(SoapWant),
     "soap_start": get_args(SoapStart),
     "soap_infos": get_args(SoapInfos),
+    "smpp_receipts": get_args(SmppReceipts),
+    "smpp_rate_scope": get_args(SmppRateScope),
+    "smpp_ids": get_args(SmppIds),
+    "smpp_inbound_coding": get_args(SmppInboundCoding),
+    "smpp_inbound_parts": get_args(SmppInboundParts),
 }
 _SECONDS = (
     "restrictive_hour",
     "statuses_cross_node_delay",
     "statuses_delay",
     "token_rate",
+    "smpp_rate",
+    "smpp_window",
+    "smpp_retry_after",
+    "smpp_ghost",
+    "smpp_silence",
 )

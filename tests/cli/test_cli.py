@@ -17,7 +17,11 @@ from tests.cli.conftest import Platform
 
 ROOT = Path(__file__).parents[2]
 MODULE = [sys.executable, "-m", "sms_traffic_async"]
-COMMANDS = ("demo", "send", "status", "balance", "report", "incoming", "segments", "sandbox", "lists")
+COMMANDS = ("demo", "send", "status", "balance", "report", "incoming", "segments", "listen", "sandbox", "lists")
+SUBCOMMANDS = (
+    *(f"sandbox {name}" for name in ("inbox", "wait", "code", "reset", "faults", "advance", "mo", "push")),
+    *(f"lists {name}" for name in ("show", "add", "remove")),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +52,7 @@ def test_the_demo_follows_every_message_to_its_end() -> None:
     done = command("demo", "--json")
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {record["via"] for record in records} == {"v2", "v1", "soap", "smtp"}
+    assert {record["via"] for record in records} == {"v2", "v1", "soap", "smpp", "smtp"}
     assert {"Delivered", "Expired", "refused (432)"} <= {record["status"] for record in records}
     assert {record["encoding"] for record in records} == {"gsm7", "ucs2"}
     assert max(record["parts"] for record in records) >= 3
@@ -162,7 +166,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert name in shown
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "lists show", "lists add", "lists remove"])
+@pytest.mark.parametrize("name", [*COMMANDS, *SUBCOMMANDS])
 def test_every_command_explains_itself_and_has_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*name.split(), "--help"]) == 0
     shown = capsys.readouterr().out
@@ -174,7 +178,7 @@ def test_the_page_of_the_commands_names_each_with_its_options(capsys: pytest.Cap
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     for name in COMMANDS:
         assert f"\n## `{name}`\n" in page
-    for name in (*COMMANDS, "lists show", "lists add", "lists remove"):
+    for name in (*COMMANDS, *SUBCOMMANDS):
         assert f"$ sms-traffic {name}" in page
         main([*name.split(), "--help"])
         for option in re.findall(r"(--[a-z0-9-]+) ", capsys.readouterr().out):

@@ -2,7 +2,10 @@
 
 import asyncio
 import inspect
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from sms_traffic_async.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "README.ru.md", *sorted((ROOT / "docs").glob("*.md")))
+TESTING = ROOT / "docs" / "testing.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -20,6 +24,7 @@ def blocks() -> list[Any]:
     return [
         pytest.param(match.group(1), id=f"{page.name}-{number}")
         for page in PAGES
+        if page != TESTING
         for number, match in enumerate(BLOCK.finditer(page.read_text(encoding="utf-8")), 1)
     ]
 
@@ -37,6 +42,33 @@ async def test_block(source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
             for name, value in list(names.items()):
                 if inspect.iscoroutinefunction(value) and value.__module__ == "example":
                     await call(value, name, sandbox)
+
+
+def test_the_testing_guide(tmp_path: Path) -> None:
+    """Its blocks are pieces of a user's test suite: pytest runs them, and what is no test yet is made one."""
+    sources = [match.group(1) for match in BLOCK.finditer(TESTING.read_text(encoding="utf-8"))]
+    expected = 0
+    for number, block in enumerate(sources, 1):
+        source = block
+        names = re.findall(r"^(?:async )?def (\w+)\(", source, re.MULTILINE)
+        tests = [name for name in names if name.startswith("test_")]
+        if not tests:
+            calls = "".join(f"    {name}()\n" for name in names if "fixture" not in source)
+            source = f"{block}\n\ndef test_block(sms_sandbox):\n    assert len(sms_sandbox.inbox) == 0\n{calls}"
+        expected += len(tests) or 1
+        folder = tmp_path / f"block{number}"
+        folder.mkdir()
+        (folder / f"test_block{number}.py").write_text(source, encoding="utf-8")
+    settings = "[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+    (tmp_path / "pytest.ini").write_text(settings, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:schemathesis", "-p", "no:hypothesispytest"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{expected} passed" in done.stdout
+    assert expected >= len(sources)
 
 
 async def call(function: Any, name: str, sandbox: Sandbox) -> None:

@@ -133,7 +133,7 @@ async def unkeyed_run(
             clock=clock,
             on_unknown=on_unknown,
             timeouts=Timeouts(deadline=900.0),
-            http=HttpOptions(in_flight=in_flight),
+            http=HttpOptions(in_flight=in_flight, batching=False),  # a request tells of one message
             hooks=[repeats],
         ) as sms:
             await send_all(sms, via, messages(count, first), history)

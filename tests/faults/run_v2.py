@@ -108,9 +108,19 @@ async def disturb(sandbox: Sandbox, seed: int, outage: float) -> None:
 
 
 async def fault_run(
-    variant: Switches, *, count: int, first: int, seed: int, in_flight: int = 16, outage: float = 60.0
+    variant: Switches,
+    *,
+    count: int,
+    first: int,
+    seed: int,
+    in_flight: int = 16,
+    outage: float = 60.0,
+    batch: int | None = None,
 ) -> tuple[Verdicts, Mapping[str, int]]:
-    """Send ``count`` messages under faults; the verdicts, and how many faults there were."""
+    """Send ``count`` messages under faults; the verdicts, and how many faults there were.
+
+    ``batch`` lets concurrent messages share requests, so many in each at most.
+    """
     switches = replace(variant, antispam=False, statuses_cross_node_delay=0.5)
     clock = VirtualClock(seed=seed)
     async with Sandbox(
@@ -132,7 +142,7 @@ async def fault_run(
             clock=clock,
             on_unknown="resend",
             timeouts=Timeouts(deadline=900.0),
-            http=HttpOptions(in_flight=in_flight),
+            http=HttpOptions(in_flight=in_flight, batching=batch is not None, batch=batch or 1),
         ) as sms:
             async with sms.send_many(messages(count, first), concurrency=500) as results:
                 async for result in results:
@@ -170,6 +180,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batching", type=int, metavar="N", help="let concurrent messages share requests, N at most")
     arguments = parser.parse_args()
     each = arguments.messages // len(VARIANTS)
     total, injected, rows = Verdicts(), 0, []
@@ -177,7 +188,9 @@ def main() -> int:
         started = time.perf_counter()
 
         async def run(place: int = place, variant: Switches = variant) -> tuple[Verdicts, Mapping[str, int]]:
-            return await fault_run(variant, count=each, first=place * each, seed=arguments.seed + place)
+            return await fault_run(
+                variant, count=each, first=place * each, seed=arguments.seed + place, batch=arguments.batching
+            )
 
         verdicts, faults = run_virtual(run)
         injected += sum(faults.values())

@@ -10,6 +10,7 @@ from tests.support.virtual_loop import virtual
 
 COUNT = 500
 UNKEYED_COUNT = 300
+BATCHED_COUNT = 1500
 
 
 @virtual
@@ -46,3 +47,19 @@ async def test_without_a_key_nothing_is_repeated_but_by_choice(via: Unkeyed, on_
     else:
         assert repeats.twice > UNKEYED_COUNT / 20  # or the run would prove nothing
         assert verdicts.accepted > UNKEYED_COUNT * 0.9
+
+
+@virtual
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("variant", [pytest.param(value, id=name) for name, value in VARIANTS.items()])
+async def test_nor_where_messages_share_requests(variant: Switches) -> None:
+    verdicts, faults = await fault_run(variant, count=BATCHED_COUNT, first=0, seed=11, in_flight=8, outage=20.0, batch=4)
+    assert verdicts.messages == BATCHED_COUNT
+    assert not verdicts.evicted
+    assert (verdicts.lost, verdicts.false_refusals, verdicts.missing, verdicts.wrong_answers) == (0, 0, 0, 0)
+    assert verdicts.duplicates == verdicts.races  # a race is of a whole request here
+    assert verdicts.races <= 4
+    assert verdicts.unsettled == 0
+    assert verdicts.unknown <= 12
+    assert sum(faults.values()) >= BATCHED_COUNT / 40
+    assert verdicts.accepted > BATCHED_COUNT * 0.98

@@ -11,6 +11,7 @@ from sms_traffic_async.protocols.http.answers import Damaged
 from sms_traffic_async.protocols.http_v2 import wire as v2
 from sms_traffic_async.protocols.smtp import read_reply
 from sms_traffic_async.text import STANDARD, parse_user_data
+from tests.protocols.pushes import fuzz_targets as pushes
 from tests.protocols.smpp import fuzz_targets as smpp
 
 __all__ = ("TARGETS",)
@@ -63,5 +64,6 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "text": fuzz_text,
     "retry_after": fuzz_retry_after,
     **{f"smpp_{name}": target for name, target in smpp.TARGETS.items()},
+    **{f"push_{name}": target for name, target in pushes.TARGETS.items()},
 }
 """By name, for the fuzzer's command line."""

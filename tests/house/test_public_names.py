@@ -12,7 +12,13 @@ import sms_traffic_async
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 LIST = HERE / "public_names.txt"
-PUBLIC_MODULES = ("sms_traffic_async", "sms_traffic_async.text", "sms_traffic_async.sandbox")
+PUBLIC_MODULES = (
+    "sms_traffic_async",
+    "sms_traffic_async.text",
+    "sms_traffic_async.sandbox",
+    "sms_traffic_async.testing",
+    "sms_traffic_async.webhooks",
+)
 
 
 def test_public_names_are_the_checked_in_list() -> None:

@@ -43,7 +43,7 @@ class Trip:
 
 
 def told(parcels: Parcels[Box, Trip]) -> list[str]:
-    return [str(outcome) for outcome in parcels.outcomes()]
+    return [str(outcome).partition(".")[0] for outcome in parcels.outcomes()]
 
 
 async def test_outcomes_come_in_the_callers_order() -> None:

@@ -320,7 +320,7 @@ async def test_throttled_requests_are_not_processed(sandbox: Sandbox, client: Fo
         ("GET", "/v2/nothing", 404),
         ("GET", "/v2/report/a/b", 404),
         ("GET", "/V2/account", 404),
-        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
     ],
 )
 async def test_paths_and_methods(client: Foreign, method: str, path: str, status: int) -> None:

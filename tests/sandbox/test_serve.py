@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def test_defaults() -> None:
     assert (options.host, options.port, options.port2) == ("127.0.0.1", 8725, 8726)
     assert options.api_key == Secret(DEFAULT_API_KEY)
     assert DEFAULT_API_KEY.split("/")[1] not in repr(options)
+    assert (options.smpp_ports, options.smpp_tls_ports) == ((4442, 4452), (4441, 4451))
+    assert ServeOptions(port=0).smpp_ports == (0, 0)
 
 
 def test_given_then_environment_then_default() -> None:
@@ -41,16 +44,30 @@ def test_given_then_environment_then_default() -> None:
         "SMS_TRAFFIC_SANDBOX_PROXIED": "yes",
         "SMS_TRAFFIC_SANDBOX_PROFILE": "flaky",
         "SMS_TRAFFIC_SANDBOX_HOST": "",
+        "SMS_TRAFFIC_SANDBOX_SMPP_TLS_PORT": "9441",
+        "SMS_TRAFFIC_SANDBOX_SMPP_CA_FILE": "ca.pem",
     }
     options = ServeOptions.from_env(environ, port=9100, profile=None)
     assert (options.port, options.port2, options.host) == (9100, 9001, "127.0.0.1")
     assert options.port_file == Path("ports.json")
     assert options.api_key == Secret("1/other")
     assert options.proxied is True
+    assert options.smpp_tls_ports == (9441, 4451)
+    assert options.smpp_ca_file == Path("ca.pem")
     assert options.profile == "flaky"
 
 
-@pytest.mark.parametrize("name,value", [("PORT", "http"), ("PORT", "70000"), ("PORT2", "-1"), ("PROXIED", "perhaps")])
+@pytest.mark.parametrize(
+    "name,value",
+    [
+        ("PORT", "http"),
+        ("PORT", "70000"),
+        ("PORT2", "-1"),
+        ("SMPP_PORT", "smpp"),
+        ("SMPP_TLS_PORT2", "70000"),
+        ("PROXIED", "perhaps"),
+    ],
+)
 def test_what_cannot_be_read(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError):
         ServeOptions.from_env({f"SMS_TRAFFIC_SANDBOX_{name}": value})
@@ -66,7 +83,10 @@ async def test_it_serves_until_it_is_cancelled(tmp_path: Path, no_tasks_left: No
             ready.set()
 
     file = tmp_path / "ports.json"
-    options = ServeOptions(port=0, port2=0, smtp_port=0, port_file=file, api_key=Secret("1/own-secret"))
+    ca_file = tmp_path / "ca.pem"
+    options = ServeOptions(
+        port=0, port2=0, smtp_port=0, port_file=file, smpp_ca_file=ca_file, api_key=Secret("1/own-secret")
+    )
     task = asyncio.create_task(serve(options, write=write))
     await asyncio.wait_for(ready.wait(), 10)
     told = json.loads(file.read_text(encoding="utf-8"))
@@ -77,10 +97,18 @@ async def test_it_serves_until_it_is_cancelled(tmp_path: Path, no_tasks_left: No
             assert answer.status_code == 200
     assert f"SMS_TRAFFIC_NODES={','.join(told['nodes'])}" in lines
     assert "own-secret" not in "\n".join(lines)
+    host, port = told["smpp_tls"][1].removeprefix("smpps://").split(":")
+    context = ssl.create_default_context(cafile=str(ca_file))
+    _, writer = await asyncio.open_connection(host, int(port), ssl=context)
+    writer.close()
+    await writer.wait_closed()
+    assert f"smpp    {','.join(told['smpp'])}" in lines
+    assert f"smpps   {','.join(told['smpp_tls'])}" in lines
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not file.exists()
+    assert not ca_file.exists()
 
 
 async def test_a_taken_port_is_a_sentence() -> None:

@@ -28,7 +28,10 @@ async def _tidy(no_tasks_left: None) -> AsyncIterator[None]:
 @pytest.mark.usefixtures("_tidy")
 async def test_it_works_out_of_the_box() -> None:
     async with Sandbox(pace=Pace(send=0.0, buffer=0.0, final=0.0)) as sandbox:
-        assert sandbox.client_options() == {
+        options = sandbox.client_options()
+        smpp = options.pop("smpp")
+        assert (smpp.servers, smpp.ssl_context is None) == (sandbox.smpp.servers(), False)
+        assert options == {
             "nodes": sandbox.urls,
             "api_key": DEFAULT_API_KEY,
             "login": DEFAULT_LOGIN,

@@ -14,13 +14,14 @@ from typing import TypeVar
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import ConfigurationError, NotSent, RequestFailed
-from sms_traffic_async.policy.attempts import QUERY, Attempt, CallRules, Verdict
+from sms_traffic_async.policy.attempts import QUERY, Attempt, CallRules, Operation, Verdict
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.loop import Finished, Stopped, run_call
 from sms_traffic_async.policy.nodes import NodeSet
+from sms_traffic_async.policy.turns import wait
 from sms_traffic_async.protocols.http.answers import TEMPORARY, Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest, call, refused_by_status
-from sms_traffic_async.protocols.http.failures import Wording, query_error
+from sms_traffic_async.protocols.http.failures import Wording, no_place, query_error
 from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.stage import Stage
 from sms_traffic_async.settings import RetryPolicy, Settings
@@ -74,6 +75,12 @@ class HttpCalls:
         self._by_name = {node.name: node for node in settings.nodes}
         self._warned = False
 
+    def paused(self, operation: Operation) -> float | None:
+        """Seconds for which the platform wants no such calls; ``None`` while it does."""
+        names = self._by_name if self.settings.http.limits_are_per_node else (None,)
+        now = self.clock.monotonic()
+        return min(self.pauses.remaining((self.credential, operation, name), now) for name in names) or None
+
     def counted_per_node(self, rules: CallRules) -> CallRules:
         """The rules, with rate limits counted as the options say."""
         return replace(rules, node_limits=self.settings.http.limits_are_per_node)
@@ -84,7 +91,9 @@ class HttpCalls:
         Raises:
             ConfigurationError: the time is not greater than 0.
         """
-        seconds = self.settings.timeouts.deadline if timeout is None else timeout
+        if timeout is None:
+            return self.clock.monotonic() + self.settings.timeouts.deadline
+        seconds = timeout
         if type(seconds) not in {int, float} or not 0 < seconds < math.inf:
             raise ConfigurationError("timeout is a number of seconds greater than 0")
         return self.clock.monotonic() + seconds
@@ -218,10 +227,28 @@ class HttpCalls:
         """``run_call`` with what all calls share.
 
         A place is taken after the pauses and given back between the tries, so a 429 holds back those who wait
-        for a place too. Reports have connections of their own and need none.
+        for a place too. Reports have connections of their own and need none. Every try waits for its turn at the
+        credential's rate, and tells it what came of it.
+
+        Raises:
+            NotSent: ``overloaded``: no place, or no turn, in time.
         """
+
+        async def paced(node: str) -> T | Attempt:
+            limiter = self.pool.limiter(self.credential, node if rules.node_limits else None)
+            if limiter is None:
+                return await attempt(node)
+            if not await wait(limiter, clock=self.clock, before=deadline):
+                raise no_place(rules.operation, None, node)
+            result = await attempt(node)
+            if not isinstance(result, Attempt):
+                limiter.succeeded(self.clock.monotonic())
+            elif result.verdict is Verdict.THROTTLED:
+                limiter.throttled(self.clock.monotonic())
+            return result
+
         return await run_call(
-            attempt,
+            paced,
             rules=rules,
             policy=policy or self.settings.retry,
             nodes=self.nodes,

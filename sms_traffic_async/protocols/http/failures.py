@@ -63,7 +63,7 @@ class UntrustedNode(NotSent, TlsError):
     """No node's certificate was accepted: not sent, and never sent without TLS."""
 
     def __init__(self, text: str, *, reason: NotSentReason = "unreachable", **rest: Any) -> None:
-        super().__init__(text, reason=reason, **rest)
+        super().__init__(text, reason=reason, **({"advice": _TLS_ADVICE} | rest))
         self.retryable = False  # the same certificate would be shown again
 
 

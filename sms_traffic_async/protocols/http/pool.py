@@ -13,6 +13,7 @@ import ssl
 from typing import Any
 
 from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.policy.rate import RateLimiter
 from sms_traffic_async.protocols.http.circuit import CredentialCircuit, RefusedLogins
 from sms_traffic_async.protocols.http.ports import (
     USER_AGENT,
@@ -26,6 +27,11 @@ from sms_traffic_async.settings import HttpOptions, Settings, SoapOptions
 from sms_traffic_async.telemetry import Telemetry, get_logger
 
 __all__ = ("HttpPool",)
+
+SHARE_OF_RATE = 0.98
+"""The network moves requests closer together: at the full rate, every second one would be the one too many."""
+LATENESS = 0.01
+"""Seconds that a timer may ring late without lowering the rate: half of what the share leaves."""
 
 _log = get_logger("http")
 
@@ -61,9 +67,25 @@ class HttpPool:
         self._context = settings.http.ssl_context
         if self._context is not None:
             _check_context(self._context)
+        self._limiters: dict[tuple[str, str | None], RateLimiter] = {}
         self._opening: asyncio.Lock | None = None
         self._senders: dict[bool, Sender] = {}
         self._closed = False
+
+    def limiter(self, credential: str, node: str | None) -> RateLimiter | None:
+        """How fast a credential may be used; ``None`` where no rate was configured, and pauses are all there is.
+
+        Args:
+            credential: its public id.
+            node: where limits are counted per node; else ``None``.
+        """
+        rate = self._options.rate
+        if rate is None:
+            return None
+        limiter = self._limiters.get((credential, node))
+        if limiter is None:
+            limiter = self._limiters[credential, node] = RateLimiter(rate * SHARE_OF_RATE, burst=1.0 + LATENESS * rate)
+        return limiter
 
     def ready(self, *, report: bool = False) -> Sender | None:
         """The way out, if it is open already."""

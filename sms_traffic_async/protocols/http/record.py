@@ -109,6 +109,15 @@ class SendRecord(Generic[M]):
         """The first attempt is about to be made."""
         self._began = self._clock.monotonic()
 
+    def follow(self, older: SendRecord[M]) -> None:
+        """Go on where the record of an earlier request for the same messages stopped."""
+        self._began = older._began
+        self._attempts = older._attempts
+        self._nodes = list(older._nodes)
+        self._maybe_nodes = list(older._maybe_nodes)
+        self._cause = older._cause
+        self.last_maybe = older.last_maybe
+
     def goes_to(self, node: str) -> None:
         """An attempt begins."""
         self._attempts += 1
@@ -185,6 +194,12 @@ class SendRecord(Generic[M]):
         if self._outcomes[index] is None:
             self._open -= 1
         self._outcomes[index] = outcome
+        if self._telemetry.accepted is not None and isinstance(outcome, Submission):
+            self._telemetry.accepted(outcome)
+
+    def unknown(self, index: int) -> OutcomeUnknown:
+        """What a message's caller is told who does not wait any longer; it stays open here."""
+        return self._unknown(self._members[index])
 
     def evidence(self, member: M) -> Any:
         """All that is needed to find out what became of a message."""
@@ -224,9 +239,10 @@ class SendRecord(Generic[M]):
     def _wall(self, moment: float) -> datetime:
         return datetime.fromtimestamp(self._clock.wall() - (self._clock.monotonic() - moment), UTC)
 
-    def _tell(self, outcome: str, code: int | None) -> None:
-        self._telemetry.stats.count(f"{self._operation}.{outcome}")
+    def _tell(self, outcome: str, code: int | None, messages: int = 1) -> None:
+        self._telemetry.stats.count(f"{self._operation}.{outcome}", messages)
         if self._telemetry.hooks:
             seconds = self._clock.monotonic() - self._began
             event = SendFinished(via=self._via, outcome=outcome, attempts=self._attempts, seconds=seconds, code=code)
-            self._telemetry.emit(event)
+            for _ in range(messages):
+                self._telemetry.emit(event)

@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
 from sms_traffic_async import message_rules as rules
+from sms_traffic_async.capabilities import uncarried
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.http_v1.form import carries, charset_of, choose_delimiter, divides
@@ -37,7 +38,6 @@ from sms_traffic_async.protocols.unkeyed_arguments import (
     member_of,
     read_recipients,
     start_problem,
-    uncarried,
 )
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import Rus, choose_rus, estimate_v1
@@ -47,6 +47,7 @@ __all__ = (
     "SendArguments",
     "SendKeywords",
     "WantedRus",
+    "individual_request",
     "requests_of",
     "requests_of_message",
 )
@@ -130,7 +131,7 @@ def requests_of_message(
         max_parts: the limit where the message gives none.
         now: by the wall clock (aware).
     """
-    problem = uncarried(message, "HTTP v1")
+    problem = uncarried(message, "v1")
     if problem is not None:
         return problem
     return requests_of(
@@ -307,6 +308,11 @@ def _chunks(members: Sequence[Member]) -> Iterator[tuple[Member, ...]]:
         chunk.append(member)
         parts += member.parts
     yield tuple(chunk)
+
+
+def individual_request(members: Iterable[Member], options: SendOptions) -> SendRequest | InvalidMessage:
+    """One request for messages with texts of their own, each recognised by a push_id."""
+    return _individual(members, options, None)
 
 
 def _individual(members: Iterable[Member], options: SendOptions, delimiter: str | None) -> SendRequest | InvalidMessage:

@@ -12,9 +12,10 @@ from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Balance, InboundMessage
 from sms_traffic_async.protocols.http.shared import Shared
 from sms_traffic_async.protocols.http_v1.calls import V1Calls
+from sms_traffic_async.protocols.http_v1.incoming import INCOMING_COUNT, MOST_COUNT
 from sms_traffic_async.protocols.http_v1.lists import Lists
 from sms_traffic_async.protocols.http_v1.models import CheckedReply, StatusesReply
-from sms_traffic_async.protocols.http_v1.queries import INCOMING_COUNT, MOST_COUNT, STATUSES_CHUNK, Queries
+from sms_traffic_async.protocols.http_v1.queries import STATUSES_CHUNK, Queries
 from sms_traffic_async.protocols.http_v1.sends import V1Sends
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.secrets import Secret
@@ -122,6 +123,8 @@ class HttpV1(V1Sends):
 
         Raises:
             InvalidMessage: a bad argument.
+            IncompleteIncoming: the platform gave some, and there are more or may be; those are in its
+                ``messages``. It happens where the platform has a limit of its own and tells newest first.
             RequestError: no node answered, or the platform refused.
 
         Cancellation: harmless.

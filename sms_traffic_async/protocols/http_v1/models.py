@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from sms_traffic_async.errors import RequestError
+from sms_traffic_async.messages import InboundMessage
 from sms_traffic_async.protocols.http.replies import CheckedReply, CheckFailure, SendReply, StatusesReply
 from sms_traffic_async.protocols.members import Member, Recipient, SendEvidence
 from sms_traffic_async.text import Rus
@@ -18,6 +20,8 @@ __all__ = (
     "CheckFailure",
     "CheckedReply",
     "GroupReply",
+    "IncomingPage",
+    "IncompleteIncoming",
     "MailingList",
     "Member",
     "MembersReply",
@@ -163,3 +167,22 @@ class MembersReply:
 
     count: int | None
     requests: int = 1
+
+
+class IncomingPage(NamedTuple):
+    """One answer of ``operation=incoming``: its messages in its order, and the number in ``<count>``."""
+
+    messages: tuple[InboundMessage, ...]
+    said: int | None = None
+
+
+class IncompleteIncoming(RequestError):
+    """The platform gave messages of subscribers and may have more of them.
+
+    Attributes:
+        messages: those it gave, oldest first, each once.
+    """
+
+    def __init__(self, text: str, *, messages: tuple[InboundMessage, ...] = (), **rest: Any) -> None:
+        super().__init__(text, **rest)
+        self.messages = messages

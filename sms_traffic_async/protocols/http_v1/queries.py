@@ -15,7 +15,8 @@ from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer
 from sms_traffic_async.protocols.http.queries import checked_ids, probe, statuses_by_id
 from sms_traffic_async.protocols.http_v1.calls import MULTI, V1Calls
-from sms_traffic_async.protocols.http_v1.models import CheckedReply, CheckFailure, StatusesReply
+from sms_traffic_async.protocols.http_v1.incoming import INCOMING_COUNT, Incoming
+from sms_traffic_async.protocols.http_v1.models import CheckedReply, CheckFailure, IncomingPage, StatusesReply
 from sms_traffic_async.protocols.http_v1.wire import (
     NO_SUCH_MESSAGE,
     decode_balance,
@@ -28,17 +29,12 @@ from sms_traffic_async.protocols.http_v1.wire import (
 from sms_traffic_async.protocols.xml import Element
 from sms_traffic_async.secrets import Secret
 
-__all__ = ("CHECKED_CHUNK", "INCOMING_COUNT", "STATUSES_CHUNK", "Queries")
+__all__ = ("CHECKED_CHUNK", "STATUSES_CHUNK", "Queries")
 
 STATUSES_CHUNK = 100
 """Ids of one request; the document names no limit, another service of the vendor takes 15."""
 CHECKED_CHUNK = 5000
 """Ids of one marking (document)."""
-INCOMING_COUNT = 1000
-"""Messages of one page."""
-
-MOST_COUNT = 16_000
-MOST_PAGES = 200
 
 _ROW_BYTES = 600
 _MESSAGE_BYTES = 4_000
@@ -128,33 +124,17 @@ class Queries:
         self, *, since: datetime | None, sender: Secret | None, count: int, deadline: float
     ) -> tuple[InboundMessage, ...]:
         """See ``HttpV1.incoming``."""
-        found: dict[object, InboundMessage] = {}
-        for _ in range(MOST_PAGES):
-            page = await self._page(since=since, sender=sender, count=count, deadline=deadline)
-            before = len(found)
-            for message in page:
-                found.setdefault(message.message_id or _likeness(message), message)
-            if len(page) < count or not page:
-                break
-            later = _next_since(page)
-            if later is not None and (since is None or later > since) and len(found) > before:
-                since = later
-            elif count < MOST_COUNT:
-                count = min(MOST_COUNT, 2 * count)  # a page of one second, or newest first: only a longer one helps
-            else:
-                break
-        return tuple(sorted(found.values(), key=_when))
-
-    async def _page(
-        self, *, since: datetime | None, sender: Secret | None, count: int, deadline: float
-    ) -> list[InboundMessage]:
         calls = self._calls
-        number = None if sender is None else sender.reveal()
-        request = calls.request(INCOMING, MULTI, encode_incoming(since=since, sender=number, count=count))
-        del number  # a traceback printed with locals shows this frame
-        cap = max(calls.settings.http.max_answer_bytes, _MESSAGE_BYTES * min(count, INCOMING_COUNT))
-        ended = await calls.query(request, lambda _, root: decode_incoming(root), deadline=deadline, cap=cap)
-        return ended.value
+
+        async def fetch(since: datetime | None, count: int) -> IncomingPage:
+            number = None if sender is None else sender.reveal()
+            request = calls.request(INCOMING, MULTI, encode_incoming(since=since, sender=number, count=count))
+            del number  # a traceback printed with locals shows this frame
+            cap = max(calls.settings.http.max_answer_bytes, _MESSAGE_BYTES * min(count, 2 * INCOMING_COUNT))
+            ended = await calls.query(request, lambda _, root: decode_incoming(root), deadline=deadline, cap=cap)
+            return ended.value
+
+        return await Incoming(fetch, since=since, count=count).all()
 
     async def probe(self, node: str) -> bool:
         """Ask a node for the balance, once, and tell the breaker; whether it answered at all."""
@@ -166,24 +146,3 @@ def _failure(message_id: str, fault: Fault) -> CheckFailure:
     return CheckFailure(
         message_id=message_id, error=safe_description(fault.message.partition(":")[0]).strip(), code=fault.code
     )
-
-
-def _likeness(message: InboundMessage) -> tuple[object, ...]:
-    return message.sender, message.text, message.sent_at, message.received_at
-
-
-def _when(message: InboundMessage) -> float:
-    moment = message.sent_at or message.received_at
-    return 0.0 if moment is None else moment.timestamp()
-
-
-def _next_since(page: Sequence[InboundMessage]) -> datetime | None:
-    """Where the next page begins, if this one goes forward in time.
-
-    The earlier of a message's two dates: which of them ``from_date`` means is
-    not documented, and an overlap costs nothing.
-    """
-    moments = [min(dates) for message in page if (dates := [d for d in (message.sent_at, message.received_at) if d])]
-    if not moments or moments[0] > moments[-1]:
-        return None
-    return max(moments)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from sms_traffic_async.api_codes import describe
 from sms_traffic_async.policy.loop import Stopped
+from sms_traffic_async.protocols.flight import Slot
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpRequest
 from sms_traffic_async.protocols.http_v1.calls import MULTI, V1Calls
@@ -71,6 +73,9 @@ class Delivery(UnkeyedDelivery[SendAnswer]):
         expires_at: monotonic seconds; no attempt begins after it.
         on_unknown: what is done when nobody can tell whether it was taken.
         isolate: leave the messages open when one number spoils the request.
+        shared: the messages are of several callers: leave them open when any of them may have spoilt it.
+        slot: given back after the first attempt.
+        older: the request that this one takes the place of.
     """
 
     def __init__(
@@ -82,6 +87,9 @@ class Delivery(UnkeyedDelivery[SendAnswer]):
         expires_at: float = math.inf,
         on_unknown: OnUnknown = "raise",
         isolate: bool = False,
+        shared: bool = False,
+        slot: Slot | None = None,
+        older: Delivery | None = None,
     ) -> None:
         super().__init__(
             calls,
@@ -91,10 +99,13 @@ class Delivery(UnkeyedDelivery[SendAnswer]):
             deadline=deadline,
             expires_at=expires_at,
             on_unknown=on_unknown,
+            slot=slot,
+            older=older,
         )
         self._v1 = calls
         self._request = request
         self._isolate = isolate and len(request.members) > 1
+        self._shared = shared and len(request.members) > 1
         self.spoilt: Fault | None = None
         """The refusal of one number that the request is to be taken apart for; no message has an outcome then."""
         self.answer: SendAnswer | None = None
@@ -121,8 +132,11 @@ class Delivery(UnkeyedDelivery[SendAnswer]):
 
     def _apart(self, stopped: Stopped) -> bool:
         last = stopped.attempts[-1] if stopped.attempts else None
-        if self._isolate and last is not None and last.code in BAD_NUMBER and isinstance(last.detail, Fault):
-            self.spoilt = last.detail
+        if last is not None and last.code is not None and isinstance(last.detail, Fault):
+            one_of_them = self._shared and describe(last.code).scope == "recipient"
+            if one_of_them or (self._isolate and last.code in BAD_NUMBER):
+                self.spoilt = last.detail
+                self.description = last.detail.message
         return self.spoilt is not None
 
 

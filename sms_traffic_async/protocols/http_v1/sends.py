@@ -11,6 +11,8 @@ from typing import Unpack
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
+from sms_traffic_async.protocols.flight import Slot
+from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.http_v1.arguments import (
     GroupKeywords,
     SendArguments,
@@ -18,9 +20,11 @@ from sms_traffic_async.protocols.http_v1.arguments import (
     requests_of,
     requests_of_message,
 )
+from sms_traffic_async.protocols.http_v1.batching import V1Batching, shareable
 from sms_traffic_async.protocols.http_v1.calls import V1Calls
 from sms_traffic_async.protocols.http_v1.models import GroupReply, Recipient, SendReply, SendRequest
 from sms_traffic_async.protocols.http_v1.sending import Delivery, pieces
+from sms_traffic_async.protocols.lanes import Lane
 from sms_traffic_async.protocols.parcels import Parcels
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.protocols.unkeyed import chosen
@@ -37,6 +41,7 @@ class V1Sends:
         self._calls = calls
         self._scopes = scopes
         self._only_to = OnlyTo.from_env()
+        self._batching = V1Batching(calls, scopes) if settings.http.batching else None
 
     async def submit(
         self,
@@ -44,8 +49,12 @@ class V1Sends:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
         on_unknown: OnUnknown | None = None,
+        lane: Lane = Lane.SEND,
     ) -> Submission:
         """Send one message; what ``sms.send`` does with a login and no API key.
+
+        Messages sent while all requests are under way share the next one
+        (``HttpOptions.batching``); each keeps its own deadline and outcome.
 
         Args:
             message: what to send. v1 carries no ``key``, ``tracking_data``,
@@ -53,6 +62,7 @@ class V1Sends:
             timeout: seconds for the whole call, repeats included.
             on_unknown: instead of the session's: ``resend`` repeats what may
                 have been taken, on the same node, up to three requests in all.
+            lane: who goes first where messages queue: ``Lane.BULK`` after all others.
 
         Returns:
             What the platform took: one id for each part; none for a start more
@@ -71,11 +81,34 @@ class V1Sends:
         )
         expires_in = message.expires_in
         del message  # a traceback printed with locals shows this frame
-        parcels = await self._run(requests, timeout, on_unknown, expires_in=expires_in)
-        outcome = parcels.outcomes()[0]
+        outcome = await self._submit(requests, timeout, on_unknown, expires_in, lane)
         if isinstance(outcome, Submission):
             return outcome
         raise outcome
+
+    async def _submit(
+        self,
+        requests: list[SendRequest] | InvalidMessage,
+        timeout: float | None,  # noqa: ASYNC109 - the deadline of the whole call
+        on_unknown: OnUnknown | None,
+        expires_in: float | None,
+        lane: Lane,
+    ) -> Outcome:
+        batching = self._batching
+        if batching is None or isinstance(requests, InvalidMessage) or not shareable(requests):
+            return (await self._run(requests, timeout, on_unknown, expires_in=expires_in)).outcomes()[0]
+        slot = batching.batcher.slot()
+        if slot is not None:
+            try:
+                parcels = await self._run(requests, timeout, on_unknown, expires_in=expires_in, slot=slot)
+            finally:
+                slot.free()
+            return parcels.outcomes()[0]
+        refused = self._only_to.refusal(member.to for member in requests[0].members)
+        if refused is not None:
+            raise refused
+        otherwise = chosen(on_unknown, self._settings.on_unknown)
+        return await batching.batcher.send(batching.item(requests[0], otherwise, lane, timeout, expires_in))
 
     async def send(
         self,
@@ -173,6 +206,7 @@ class V1Sends:
         *,
         expires_in: float | None = None,
         isolate: bool = False,
+        slot: Slot | None = None,
     ) -> Parcels[SendRequest, Delivery]:
         """Send what was read of a call, unless something is wrong with it."""
         if isinstance(requests, InvalidMessage):
@@ -189,5 +223,6 @@ class V1Sends:
             expires_at=math.inf if expires_in is None else calls.clock.monotonic() + expires_in,
             on_unknown=otherwise,
             isolate=isolate,
+            slot=slot,
         )
         return await self._scopes.carry(Parcels(requests, deliver, apart=pieces))

@@ -15,7 +15,7 @@ from decimal import Decimal
 from sms_traffic_async.messages import InboundMessage, StatusUpdate
 from sms_traffic_async.protocols.http.answers import Damaged, Fault, read_moment
 from sms_traffic_async.protocols.http_v1.form import moment
-from sms_traffic_async.protocols.http_v1.models import MailingList, SendAnswer, SendRequest, SentPart
+from sms_traffic_async.protocols.http_v1.models import IncomingPage, MailingList, SendAnswer, SendRequest, SentPart
 from sms_traffic_async.protocols.xml import Element
 from sms_traffic_async.statuses import MessageStatus
 
@@ -269,8 +269,8 @@ def decode_balance(root: Element) -> tuple[Decimal, str] | Fault:
     return Decimal(raw.replace(",", ".")), raw
 
 
-def decode_incoming(root: Element) -> list[InboundMessage] | Fault:
-    """Messages of subscribers, in the answer's order; its ``count`` is not trusted (field notes, I3).
+def decode_incoming(root: Element) -> IncomingPage | Fault:
+    """Messages of subscribers, in the answer's order; whether ``count`` counts these or all is open (field notes, I3).
 
     Raises:
         Damaged: it cannot be read.
@@ -280,7 +280,7 @@ def decode_incoming(root: Element) -> list[InboundMessage] | Fault:
         return fault
     if not root.all("messages", "count", "message"):
         raise Damaged("no list of messages in it")
-    return [
+    messages = tuple(
         InboundMessage(
             sender=entry.value("from_phone") or "",
             text="" if (text := entry.first("text")) is None else text.raw_text,
@@ -291,7 +291,9 @@ def decode_incoming(root: Element) -> list[InboundMessage] | Fault:
         )
         for entry in root.walk()
         if entry.name == "message"
-    ]
+    )
+    count = root.value("count") or ""
+    return IncomingPage(messages, int(count) if _NUMBER.fullmatch(count) else None)
 
 
 def decode_lists(root: Element) -> list[MailingList] | Fault:
@@ -307,11 +309,12 @@ def decode_lists(root: Element) -> list[MailingList] | Fault:
     entries = [element for element in root.walk() if element.name == "group"]
     if not entries and root.first("id") is not None:
         entries = [root]
-    return [_list(entry) for entry in entries]
+    # The form of one list is not documented (field notes, X5): its members may stand in it or beside it.
+    return [_list(entry, members=root if len(entries) == 1 else entry) for entry in entries]
 
 
-def _list(entry: Element) -> MailingList:
-    numbers = (element.value("phone") or element.text for element in entry.walk() if element.name == "member")
+def _list(entry: Element, *, members: Element) -> MailingList:
+    numbers = (element.value("phone") or element.text for element in members.walk() if element.name == "member")
     return MailingList(
         id=entry.value("id", "group_id") or "",
         name=entry.value("name") or "",

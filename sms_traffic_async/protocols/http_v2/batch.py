@@ -17,23 +17,59 @@ Rules
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple, Protocol
 
+from sms_traffic_async.capabilities import uncarried
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
-from sms_traffic_async.protocols.http_v2.models import Destination, SendRequest
+from sms_traffic_async.protocols.http.record import Member as AnyMember
+from sms_traffic_async.protocols.http_v2.models import Addressed, Destination, SendRequest
 from sms_traffic_async.secrets import mask_phone, mask_text
 from sms_traffic_async.text import Encoding, Estimate, estimate_v2, segment
 
-__all__ = ("KEY_SPACE", "Batch", "Member", "batch_of_message", "batch_of_request")
+__all__ = (
+    "KEY_SPACE",
+    "Batch",
+    "Labelled",
+    "Member",
+    "Sized",
+    "batch_of_message",
+    "batch_of_request",
+    "labelled",
+    "plain_encoding",
+    "sized",
+)
 
 KEY_SPACE = uuid.UUID("6f0a3c52-3b0e-5f1d-9a56-5d1c7b1e9f42")
 """The name space of ids derived from a caller's key. Changing it would make old keys new."""
 
+# Without a slash, a bracket and "www." there is neither a link nor a template in it (text.estimate). A text of these
+# letters needs no escape in JSON either.
+_PLAIN_LATIN = re.compile(r"[A-Za-z0-9 .,:;!?()+*=%#&<>'-]{1,160}").fullmatch
+_PLAIN_CYRILLIC = re.compile(r"(?=.*[А-Яа-яЁё])[А-Яа-яЁёA-Za-z0-9 .,:;!?()+*=%#&<>'«»№–—-]{1,70}").fullmatch
+
+_GSM7, _UCS2 = Encoding.GSM7.value, Encoding.UCS2.value
+
 PLATFORM_MAX_PARTS = 255
 """``maxParts`` where it is not given (document)."""
+
+
+class Labelled(AnyMember, Protocol):
+    """A message with a label it can be looked up by."""
+
+    @property
+    def label(self) -> str:
+        """The trackingData it is sent with."""
+        ...
+
+    @property
+    def own_label(self) -> bool:
+        """The label was made here and is unique."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -73,7 +109,7 @@ class Batch:
             may have been used before.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[Labelled, ...]
     request: SendRequest
     chosen: bool
 
@@ -107,25 +143,25 @@ def batch_of_message(message: Message, *, originator: str | None, max_parts: int
     """
     own = str(uuid.uuid4()) if message.key is None else str(uuid.uuid5(KEY_SPACE, message.key))
     label = message.tracking_data or own
-    sized = _sized(message, max_parts if message.max_parts is None else message.max_parts)
-    if isinstance(sized, InvalidMessage):
-        raise sized
+    size = sized(message, max_parts if message.max_parts is None else message.max_parts)
+    if isinstance(size, InvalidMessage):
+        raise size
     destination = Destination(to=message.to, params=message.params, tracking_data=label)
     member = Member(
         key=own,
         to=message.to,
         label=label,
         own_label=message.tracking_data is None,
-        parts=sized.parts,
-        parts_exact=sized.exact,
-        encoding=sized.encoding.value,
+        parts=size.parts,
+        parts_exact=size.exact,
+        encoding=size.encoding,
     )
     request = SendRequest(
         destinations=(destination,),
-        text=sized.text,
+        text=size.text,
         originator=message.originator or originator,
         transliterate=message.transliterate or None,
-        max_parts=sized.max_parts,
+        max_parts=size.max_parts,
         validity=message.validity,
         start_at=message.start_at,
         local_time=message.local_time,
@@ -135,20 +171,46 @@ def batch_of_message(message: Message, *, originator: str | None, max_parts: int
     return Batch(members=(member,), request=request, chosen=message.key is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Sized:
+class Sized(NamedTuple):
+    """A text as it is sent.
+
+    Attributes:
+        text: cut, if it was to be.
+        parts: estimated number of parts.
+        exact: whether the document leaves no doubt about it.
+        encoding: as estimated.
+        max_parts: what the platform is told.
+    """
+
     text: str
     parts: int
     exact: bool
-    encoding: Encoding
+    encoding: str
     max_parts: int | None
 
+    def __repr__(self) -> str:
+        return f"Sized(parts={self.parts})"
 
-def _sized(message: Message, limit: int) -> _Sized | InvalidMessage:
+
+def plain_encoding(text: str) -> str | None:
+    """The encoding of what most texts are: one part of plain letters, about which nothing is in doubt."""
+    if _PLAIN_LATIN(text):
+        return None if "www." in text.lower() else _GSM7
+    if _PLAIN_CYRILLIC(text):
+        return None if "www." in text.lower() else _UCS2
+    return None
+
+
+def sized(message: Message, limit: int) -> Sized | InvalidMessage:
     """The text as it is sent and its parts, or why not. Gives the error, so that no frame with the text raises it."""
-    if message.flash:
-        return InvalidMessage("flash", "True", "HTTP v2 cannot send flash messages; SMPP and HTTP v1 can")
+    problem = uncarried(message, "v2")
+    if problem is not None:
+        return problem
     text = message.text
+    if not message.transliterate:
+        plain = plain_encoding(text)
+        if plain is not None:
+            return Sized(text, 1, True, plain, None if limit >= PLATFORM_MAX_PARTS else limit)
     estimate = estimate_v2(text, transliterate=message.transliterate)
     parts, exact, encoding = estimate.parts, estimate.exact, estimate.encoding
     if parts > limit:
@@ -159,13 +221,7 @@ def _sized(message: Message, limit: int) -> _Sized | InvalidMessage:
             text, parts, encoding = cut.text, cut.count, cut.encoding
         else:
             parts, exact = limit, False  # only the platform knows what it will be; maxParts has it cut
-    return _Sized(
-        text=text,
-        parts=parts,
-        exact=exact,
-        encoding=encoding,
-        max_parts=None if limit >= PLATFORM_MAX_PARTS else limit,
-    )
+    return Sized(text, parts, exact, encoding.value, None if limit >= PLATFORM_MAX_PARTS else limit)
 
 
 def batch_of_request(request: SendRequest, *, max_parts: int) -> Batch:
@@ -187,7 +243,7 @@ def batch_of_request(request: SendRequest, *, max_parts: int) -> Batch:
     key = request.restrictive_id or str(uuid.uuid4())
     alone = len(request.destinations) == 1
     members: list[Member] = []
-    destinations: list[Destination] = []
+    destinations: list[Addressed] = []
     for number, destination in enumerate(request.destinations):
         given = destination.tracking_data or request.tracking_data
         own = key if alone else str(uuid.uuid5(KEY_SPACE, f"{key}#{number}"))
@@ -205,12 +261,17 @@ def batch_of_request(request: SendRequest, *, max_parts: int) -> Batch:
                 encoding=estimate.encoding.value,
             )
         )
-        destinations.append(destination if given is not None else destination.labelled(own))
+        destinations.append(destination if given is not None else labelled(destination, own))
     return Batch(
         members=tuple(members),
         request=replace(request, destinations=tuple(destinations), restrictive_id=key),
         chosen=chosen,
     )
+
+
+def labelled(destination: Addressed, label: str) -> Destination:
+    """The same with a label."""
+    return Destination(to=destination.to, text=destination.text, params=destination.params, tracking_data=label)
 
 
 def _estimated(text: str | None, transliterate: bool, limit: int) -> Estimate | InvalidMessage:

@@ -11,9 +11,11 @@ from sms_traffic_async.errors import InvalidMessage, OutcomeUnknown, SendError
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Balance, Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
+from sms_traffic_async.protocols.flight import Slot
 from sms_traffic_async.protocols.http.shared import Shared
 from sms_traffic_async.protocols.http_v2.arguments import read_send
 from sms_traffic_async.protocols.http_v2.batch import Batch, batch_of_message, batch_of_request
+from sms_traffic_async.protocols.http_v2.batching import V2Batching
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
 from sms_traffic_async.protocols.http_v2.models import (
     CheckedReply,
@@ -26,6 +28,7 @@ from sms_traffic_async.protocols.http_v2.models import (
 from sms_traffic_async.protocols.http_v2.queries import STATUSES_CHUNK, Queries
 from sms_traffic_async.protocols.http_v2.resolving import resolve
 from sms_traffic_async.protocols.http_v2.sending import Delivery
+from sms_traffic_async.protocols.lanes import Lane
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.settings import Settings
 
@@ -52,13 +55,24 @@ class HttpV2:
         self._queries = Queries(self._calls)
         self._scopes = Scopes(self._life, nodes=shared["nodes"], probe=self._queries.probe)
         self._only_to = OnlyTo.from_env()
+        self._batching = V2Batching(self._calls, self._life, self._scopes) if settings.http.batching else None
 
-    async def submit(self, message: Message, *, timeout: float | None = None) -> Submission:  # noqa: ASYNC109 - the deadline of the whole call
+    async def submit(
+        self,
+        message: Message,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        lane: Lane = Lane.SEND,
+    ) -> Submission:
         """Send one message; what ``sms.send`` does with an API key.
 
+        Messages sent while all requests are under way share the next one
+        (``HttpOptions.batching``); each keeps its own deadline and outcome.
+
         Args:
-            message: what to send.
+            message: what to send. One with a ``key`` goes alone.
             timeout: seconds for the whole call, repeats and look-ups included.
+            lane: who goes first where messages queue: ``Lane.BULK`` after all others.
 
         Returns:
             What the platform took.
@@ -71,16 +85,33 @@ class HttpV2:
             Before the request is written nothing was sent; after that the
             platform may have taken it. A repeat with the same ``key=`` is harmless.
         """
-        refused = self._only_to.refusal((message.to,))
-        if refused is not None:
-            raise refused
-        settings = self._settings
-        batch = batch_of_message(message, originator=settings.originator, max_parts=settings.max_parts)
-        outcomes, _ = await self._deliver(batch, timeout, message.expires_in)
-        outcome = outcomes[0]
+        if self._only_to.active:
+            refused = self._only_to.refusal((message.to,))
+            if refused is not None:
+                raise refused
+        batching = self._batching
+        if batching is None or message.key is not None:
+            outcome = await self._alone(message, timeout, None)
+        elif (slot := batching.batcher.slot()) is not None:
+            outcome = await self._alone(message, timeout, slot)
+        else:
+            item = batching.item(message, lane, timeout)
+            if isinstance(item, InvalidMessage):
+                raise item
+            outcome = await batching.batcher.send(item)
         if isinstance(outcome, Submission):
             return outcome
         raise outcome
+
+    async def _alone(self, message: Message, timeout: float | None, slot: Slot | None) -> Outcome:  # noqa: ASYNC109 - the deadline of the whole call
+        try:
+            settings = self._settings
+            batch = batch_of_message(message, originator=settings.originator, max_parts=settings.max_parts)
+            outcomes, _ = await self._deliver(batch, timeout, message.expires_in, slot)
+            return outcomes[0]
+        finally:
+            if slot is not None:
+                slot.free()
 
     async def send(
         self,
@@ -295,12 +326,13 @@ class HttpV2:
         batch: Batch,
         timeout: float | None,  # noqa: ASYNC109 - the deadline of the whole call
         expires_in: float | None,
+        slot: Slot | None = None,
     ) -> tuple[tuple[Outcome, ...], SendError | None]:
         """The outcome of each message, and the error of the request as a whole if it has one."""
         calls = self._calls
         calls.warn_of_short_validity(batch.request.validity)
         expires_at = math.inf if expires_in is None else calls.clock.monotonic() + expires_in
-        delivery = Delivery(calls, batch, deadline=calls.deadline(timeout), expires_at=expires_at)
+        delivery = Delivery(calls, batch, deadline=calls.deadline(timeout), expires_at=expires_at, slot=slot)
         try:
             with self._scopes.call():
                 outcomes = await delivery.run()

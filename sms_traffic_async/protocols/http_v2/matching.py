@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sms_traffic_async.protocols.http_v2.batch import Member
+from sms_traffic_async.protocols.http_v2.batch import Labelled
 from sms_traffic_async.protocols.http_v2.models import SentDestination
 
 __all__ = ("match",)
 
 
-def match(members: Sequence[Member], rows: Sequence[SentDestination]) -> list[SentDestination | None]:
+def match(members: Sequence[Labelled], rows: Sequence[SentDestination]) -> list[SentDestination | None]:
     """For each member its entry, or ``None``."""
     if len(members) == 1 and len(rows) == 1 and rows[0].tracking_data in {members[0].label, None}:
         return [rows[0]]
+    labels = [member.label for member in members]
+    if labels == [row.tracking_data for row in rows] and len(set(labels)) == len(labels):
+        return list(rows)  # the usual answer: every label once, in order
     by_label: defaultdict[str | None, list[SentDestination]] = defaultdict(list)
     for row in rows:
         by_label[row.tracking_data].append(row)

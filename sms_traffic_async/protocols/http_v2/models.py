@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from sms_traffic_async import message_rules as rules
 from sms_traffic_async.errors import InvalidMessage
@@ -18,6 +18,7 @@ from sms_traffic_async.protocols.http.replies import CheckedReply, CheckFailure,
 from sms_traffic_async.secrets import mask_phone
 
 __all__ = (
+    "Addressed",
     "CheckFailure",
     "CheckedReply",
     "Destination",
@@ -33,6 +34,30 @@ __all__ = (
 
 TRACKING_DATA_MAX = 40
 RESTRICTIVE_ID_MAX = 36
+
+
+class Addressed(Protocol):
+    """What a request says of one recipient: a `Destination`, or a message of a shared batch."""
+
+    @property
+    def to(self) -> str:
+        """The number."""
+        ...
+
+    @property
+    def text(self) -> str | None:
+        """A text of its own."""
+        ...
+
+    @property
+    def params(self) -> Mapping[str, str] | None:
+        """Values for the common text."""
+        ...
+
+    @property
+    def tracking_data(self) -> str | None:
+        """Its label."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -78,10 +103,6 @@ class Destination:
     def __repr__(self) -> str:
         return f"Destination(to={mask_phone(self.to)!r})"
 
-    def labelled(self, label: str) -> Destination:
-        """The same with a label."""
-        return Destination(to=self.to, text=self.text, params=self.params, tracking_data=label)
-
 
 def _settle(destination: Destination) -> InvalidMessage | None:
     digits, problem = rules.read_phone(destination.to, None)
@@ -117,7 +138,7 @@ class SendRequest:
         restrictive_id: the platform refuses a second request with it for an hour.
     """
 
-    destinations: tuple[Destination, ...]
+    destinations: tuple[Addressed, ...]
     text: str | None = None
     originator: str | None = None
     tracking_data: str | None = None
@@ -133,8 +154,7 @@ class SendRequest:
         return f"SendRequest({len(self.destinations)} destinations, restrictive_id={self.restrictive_id!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class SentDestination:
+class SentDestination(NamedTuple):
     """What the answer says of one destination.
 
     Attributes:
@@ -148,7 +168,7 @@ class SentDestination:
     message_id: str | None
     tracking_data: str | None = None
     fault: Fault | None = None
-    raw: Mapping[str, Any] | None = field(default=None, compare=False)
+    raw: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"SentDestination(message_id={self.message_id!r}, fault={self.fault!r})"

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from sms_traffic_async.messages import Submission
 from sms_traffic_async.protocols.http.record import SendRecord
-from sms_traffic_async.protocols.http_v2.batch import Batch, Member
+from sms_traffic_async.protocols.http_v2.batch import Batch, Labelled
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
-from sms_traffic_async.protocols.http_v2.failures import SEND
+from sms_traffic_async.protocols.http_v2.failures import SEND, fault_error
 from sms_traffic_async.protocols.http_v2.ledger import LabelLedger
 from sms_traffic_async.protocols.http_v2.lookup import Look, accepted_ids
-from sms_traffic_async.protocols.http_v2.models import SendEvidence
+from sms_traffic_async.protocols.http_v2.models import SendEvidence, SentDestination
 
 __all__ = ("Record",)
 
 
-class Record(SendRecord[Member]):
+# A frozen dataclass stores each of its fields through object.__setattr__; its slots take them at half the price, and
+# there is one for every message of a batch. Their order is that of the fields.
+_new = object.__new__
+_PUTS = tuple(getattr(Submission, name).__set__ for name in Submission.__slots__)
+
+
+class Record(SendRecord[Labelled]):
     """Outcomes, attempts and times of one batch, and the ids it went out under."""
 
     __slots__ = ("_calls", "_ids", "_ledger")
@@ -31,6 +41,44 @@ class Record(SendRecord[Member]):
         self._calls = calls
         self._ledger = ledger
         self._ids: list[str] = []
+
+    def inherit(self, older: Record) -> None:
+        """Go on where the record of an earlier request for the same messages stopped."""
+        self.follow(older)
+        self._ids = list(older._ids)
+
+    def accept_all(self, rows: Sequence[SentDestination | None], node: str) -> None:
+        """Take what an answer says of every message; ``None`` where it says nothing. Hot: one row a message."""
+        at = datetime.fromtimestamp(self._clock.wall(), UTC)
+        start_at, attempts, outcomes = self._start_at, self._attempts, self._outcomes
+        accepted = 0
+        for index, row in enumerate(rows):
+            if row is None:
+                continue
+            member = self._members[index]
+            if row.fault is not None:
+                self.fail(index, fault_error(row.fault, node=node, key=member.key))
+            elif row.message_id is not None and outcomes[index] is None:
+                made = _new(Submission)
+                for put, value in zip(
+                    _PUTS,
+                    ("v2", (row.message_id,), member.key, member.to, node, at, "answer", member.label, member.parts,
+                     member.parts_exact, member.encoding, start_at, attempts),
+                    strict=True,
+                ):  # fmt: skip
+                    put(made, value)
+                outcomes[index] = made
+                accepted += 1
+        if accepted:
+            self._open -= accepted
+            self.any_accepted = True
+            self._tell("accepted", None, accepted)
+
+    def close(self, indexes: Collection[int]) -> None:
+        """These are not asked about any more: what is open of them is unknown."""
+        for index, member in list(self.open()):
+            if index in indexes:
+                self.fail(index, self._unknown(member))
 
     def begin(self) -> None:
         """The first attempt is about to be made."""
@@ -63,7 +111,7 @@ class Record(SendRecord[Member]):
                 node = next(update.node or "" for update in updates if update.message_id == ids[0])
                 self.accept(index, ids, node, evidence="lookup")
 
-    def evidence(self, member: Member) -> SendEvidence:
+    def evidence(self, member: Labelled) -> SendEvidence:
         """All that is needed to find out what became of a message."""
         return SendEvidence(
             key=member.key,

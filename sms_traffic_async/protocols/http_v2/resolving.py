@@ -54,7 +54,10 @@ async def resolve(
         ids = accepted_ids(updates, own_label=evidence.own_label, since=evidence.first_attempt_at)
         if ids:
             node = next(update.node or "" for update in updates if update.message_id == ids[0])
-            return _submission(calls, evidence, ids, node)
+            found = _submission(calls, evidence, ids, node)
+            if calls.telemetry.accepted is not None:
+                calls.telemetry.accepted(found)
+            return found
         if look.blind:
             raise _unknown(evidence, "the token may not ask for statuses")
         if left <= 0 and not look.silent:

@@ -15,6 +15,9 @@ Rules (docs/reliability.md, "restrictiveId")
 6. A message is never called rejected or not sent while one attempt for it may
    have been taken.
 7. At the caller's deadline the outcome is what is known by then.
+8. In a shared batch (``batching``) somebody may leave. Before a request is written
+   under an id of its own, those who left are taken out, and the others go on under
+   a new id; from then on the request stays as it is.
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from sms_traffic_async.api_codes import describe
 from sms_traffic_async.errors import DuplicateRequest, NotSent, SendError, TemporarilyUnavailable
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.policy.loop import Finished, Stopped
+from sms_traffic_async.protocols.flight import Changed, Ending, Leaving, Slot
 from sms_traffic_async.protocols.http.exchange import HttpAnswer
 from sms_traffic_async.protocols.http.stage import Stage
 from sms_traffic_async.protocols.http_v2.batch import Batch
@@ -45,6 +50,8 @@ MOST_KEYS = 3
 """restrictiveIds for one message: the platform's filter rejects the fifth same text in an hour."""
 
 DUPLICATE = 105
+_SPOILT_STATUSES = frozenset({400, 413, 422})
+"""HTTP statuses that one message of several can be the cause of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,9 @@ class Delivery:
         expires_at: monotonic seconds; no attempt begins after it.
         start_key: the spelling of the start in the request.
         ledger: the caller's labels of this process.
+        slot: given back after the first attempt.
+        shared: the messages are of several callers: the batch may be halved, and somebody may leave.
+        older: the request that this one takes the place of.
     """
 
     def __init__(
@@ -79,6 +89,9 @@ class Delivery:
         expires_at: float = math.inf,
         start_key: str = "startDateTime",
         ledger: LabelLedger = LEDGER,
+        slot: Slot | None = None,
+        shared: bool = False,
+        older: Delivery | None = None,
     ) -> None:
         self._calls = calls
         self._batch = batch
@@ -88,6 +101,17 @@ class Delivery:
         self._record = Record(calls, batch, ledger)
         self._stage: Stage | None = None
         self._lookup: LookUp | None = None
+        self._slot = slot
+        self._shared = shared
+        self._older = older
+        self._left: set[int] = set()
+        self._failed: list[Attempt] = []
+        self._keys = 0
+        self._maybe_before: float | None = None
+        self.ending = Ending.SETTLED
+        self.description = ""
+        if older is not None:
+            self._take_over(older)
         self.whole_error: SendError | None = None
         """Why the request as a whole was refused or not sent; ``None`` where the messages differ, or nobody knows."""
 
@@ -95,16 +119,25 @@ class Delivery:
         """Send it.
 
         Returns:
-            For each message, in order, a ``Submission`` or a ``SendError``.
+            For each message, in order, a ``Submission`` or a ``SendError``;
+            nothing where ``ending`` says that it goes on in other requests.
 
         Cancellation:
             As it is. What is known by then is what ``interrupted`` gives.
         """
-        self._record.begin()
+        if self._older is None:
+            self._record.begin()
         number = 0
-        while (ended := await self._under_key(number)) is not None and await self._settled(ended, number):
-            number += 1
-        return self._record.outcomes()
+        try:
+            while (ended := await self._under_key(number)) is not None and await self._settled(ended):
+                number += 1
+                self._keys += 1
+        except Changed:
+            self.ending = Ending.CHANGED
+            self._record.close(self._left)
+        finally:
+            self._free()
+        return self._record.outcomes() if self.ending is Ending.SETTLED else ()
 
     def interrupted(self) -> tuple[Outcome, ...]:
         """What is known after ``run`` was cancelled: accepted, unknown, or provably not sent."""
@@ -115,14 +148,45 @@ class Delivery:
             self._fail_all([_closed(member.key) for member in self._batch.members])
         return self._record.outcomes()
 
+    def _take_over(self, older: Delivery) -> None:
+        self._record.inherit(older._record)
+        self._failed = older._failed
+        self._keys = older._keys
+
+    @property
+    def may_be_taken(self) -> bool:
+        """Whether it is being written, or was, and nobody knows yet."""
+        return self._stage is not None or self._record.ambiguous
+
+    def leave(self, place: int, why: Leaving) -> SendError:
+        """The caller of one message does not wait any more: what is known of it now."""
+        self._left.add(place)
+        if self.may_be_taken:
+            return self._record.unknown(place)
+        key = self._batch.members[place].key
+        if why == "closed":
+            error: SendError = _closed(key)
+        else:
+            paused = self._calls.paused("send")
+            error = send_error(Stopped(reason="deadline", attempts=tuple(self._failed), retry_after=paused), key=key)
+        self._record.fail(place, error)
+        return error
+
+    def _free(self) -> None:
+        if self._slot is not None:
+            self._slot.free()
+
     async def _under_key(self, number: int) -> Ended | None:
         """All attempts under one restrictiveId; ``None`` if nothing remains to be found out."""
         calls, record = self._calls, self._record
+        self._maybe_before = record.last_maybe
+        self._stay()
         request = self._batch.keyed(number)
         record.key(request.restrictive_id or "")
         wire = calls.request(SEND, "POST", "/v2/send", encode_send(request, start_key=self._start_key))
 
         async def attempt(node: str) -> SendAnswer | Seen | Attempt:
+            self._stay()
             self._stage = stage = Stage("POST")
             record.goes_to(node)
             result: SendAnswer | Seen | Attempt = await calls.attempt(
@@ -130,7 +194,9 @@ class Delivery:
             )
             self._stage = None
             if isinstance(result, Attempt):
+                self._failed.append(result)
                 record.failed(result)
+            self._free()
             return result
 
         until = min(self._deadline, self._expires_at)
@@ -146,6 +212,15 @@ class Delivery:
             self._fail_all([refusal] * len(self._batch.members))
         return None
 
+    def _stay(self) -> None:
+        """Nobody left, or the request stays as it is.
+
+        Raises:
+            Changed: the others go on in another request.
+        """
+        if self._left and self._record.last_maybe == self._maybe_before:
+            raise Changed
+
     def _read(self, answer: HttpAnswer) -> SendAnswer | Seen | Attempt:
         """What an answer says. Accepted ids are on record before anything is awaited again."""
         result: SendAnswer | Fault | Attempt = self._calls.judge(answer, decode_send)
@@ -155,39 +230,49 @@ class Delivery:
             return self._calls.refused(answer, result)
         if isinstance(result, SendAnswer):
             self._take(result, answer.node)
+            if self._slot is not None:
+                self._slot.answered(len(self._batch.members), answer.ended - answer.started)
         return result
 
     def _take(self, answer: SendAnswer, node: str) -> None:
-        for index, row in enumerate(match(self._batch.members, answer.destinations)):
-            if row is None:
-                continue
-            if row.fault is not None:
-                key = self._batch.members[index].key
-                self._record.fail(index, fault_error(row.fault, node=node, key=key))
-            elif row.message_id is not None:
-                self._record.accept(index, (row.message_id,), node, evidence="answer")
+        self._record.accept_all(match(self._batch.members, answer.destinations), node)
         if self._record.has_open:
             self._record.left_unanswered()
 
-    async def _settled(self, ended: Ended, number: int) -> bool:
+    async def _settled(self, ended: Ended) -> bool:
         """Find out what is still open after one key; whether another key is to be tried."""
         window = self._calls.settings.retry.lookup_window
         if isinstance(ended, Finished):
             if isinstance(ended.value, Seen):
                 # A 429 was not processed, so it can have used no id up.
                 reached = any(attempt.verdict not in {Verdict.UNSENT, Verdict.THROTTLED} for attempt in ended.attempts)
-                return await self._seen(ended.value, number, first=number == 0 and not reached)
+                return await self._seen(ended.value, first=self._keys == 0 and not reached)
             if self._record.has_open:
                 await self._search(window)
             return False
         if self._record.ambiguous:
             await self._search(window)
             return False
+        if self._spoilt(ended):
+            self.ending = Ending.REFUSED
+            return False
         expired = self._expires_at < self._deadline
         self._fail_all([send_error(ended, key=member.key, expired=expired) for member in self._batch.members])
         return False
 
-    async def _seen(self, seen: Seen, number: int, *, first: bool) -> bool:
+    def _spoilt(self, stopped: Stopped) -> bool:
+        """Whether a batch of several callers was refused for what may be one message of it."""
+        last = stopped.attempts[-1] if stopped.attempts else None
+        if not self._shared or len(self._batch.members) < 2 or last is None:  # noqa: PLR2004 - one cannot be halved
+            return False
+        if last.verdict is not Verdict.PERMANENT:
+            return False
+        if last.code is None:
+            return last.status in _SPOILT_STATUSES
+        self.description = last.description
+        return describe(last.code).scope == "recipient"
+
+    async def _seen(self, seen: Seen, *, first: bool) -> bool:
         """Code 105; whether to send under another id."""
         record, policy = self._record, self._calls.settings.retry
         if first and self._batch.chosen:
@@ -200,7 +285,7 @@ class Delivery:
         if record.ambiguous:
             nothing = await self._search(policy.lookup_window)
             resend = self._calls.settings.on_unknown == "resend" and not self._batch.chosen
-            return nothing and resend and number + 1 < MOST_KEYS
+            return nothing and resend and self._keys + 1 < MOST_KEYS
         if self._batch.chosen:
             # Used up by our failed request, or by a call of the caller's before it: nobody can tell, so no other id
             # is ever tried for a chosen one.
@@ -210,7 +295,7 @@ class Delivery:
                 record.left_unanswered()
             return False
         nothing = await self._search(policy.lookup_interval)
-        if nothing and number + 1 < MOST_KEYS:
+        if nothing and self._keys + 1 < MOST_KEYS:
             return True
         if nothing:
             self._fail_all([_used_up(member.key, seen.node) for member in self._batch.members])

@@ -18,6 +18,7 @@ import orjson
 
 from sms_traffic_async.messages import MOSCOW, StatusUpdate
 from sms_traffic_async.protocols.http_v2.fields import (
+    ID_MAX,
     Damaged,
     Row,
     as_list,
@@ -32,9 +33,9 @@ from sms_traffic_async.protocols.http_v2.fields import (
     read_text,
 )
 from sms_traffic_async.protocols.http_v2.models import (
+    Addressed,
     CheckedReply,
     CheckFailure,
-    Destination,
     Fault,
     SendAnswer,
     SendRequest,
@@ -87,7 +88,7 @@ def encode_send(request: SendRequest, *, start_key: str = "startDateTime") -> by
     return orjson.dumps(body)
 
 
-def _destination(destination: Destination) -> dict[str, Any]:
+def _destination(destination: Addressed) -> dict[str, Any]:
     found: dict[str, Any] = {"to": int(destination.to)}
     if destination.params is not None:
         found["params"] = dict(destination.params)
@@ -169,7 +170,18 @@ def _read_send(answer: Row) -> SendAnswer:
 
 
 def _sent(row: Row) -> SentDestination:
-    error = row.get("error")
+    message_id, error = row.get("id"), row.get("error")
+    if (
+        error is None
+        and type(message_id) is str
+        and message_id.isascii()
+        and message_id.isdigit()
+        and len(message_id) <= ID_MAX
+    ):
+        # Nearly all of them. The number is not looked at where the label is the message's own.
+        phone, label = row.get("phone"), row.get("trackingData")
+        if type(phone) is int and type(label) is str:
+            return SentDestination(str(phone), message_id, label, None, row)
     fault = read_fault(error)
     message_id = read_id(first(row, "id", "smsId", "sms_id"))
     if error is not None and fault is None:

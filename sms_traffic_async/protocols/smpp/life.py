@@ -93,6 +93,13 @@ class Life:
         """Requests of the peer's that wait for our answer."""
         return self._owed_count
 
+    @property
+    def oldest_request_at(self) -> float | None:
+        """When the oldest request was made that an answer, in time or late, would still be matched to."""
+        tables = (self._outstanding.late, self._outstanding.waiting)
+        first = (next((one.sent_at for one in table.values() if one.counted), None) for table in tables)
+        return min((at for at in first if at is not None), default=None)
+
     def events(self) -> list[Event]:
         """What has happened since the last call, in order."""
         events, self._events = self._events, []

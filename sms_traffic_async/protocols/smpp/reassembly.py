@@ -132,6 +132,10 @@ class Reassembler:
         """Give out everything that has begun, oldest first: at the end."""
         return [self._surface(key) for key in list(self._begun)]
 
+    def forget(self, key: Key) -> None:
+        """A message that was completed was not taken: its parts, when they come again, begin anew."""
+        self._done.pop(key, None)
+
     def _is_known(self, key: Key, part: Part) -> bool:
         done = self._done.get(key)
         if done is not None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
 
+from sms_traffic_async.capabilities import uncarried
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.http_v1.arguments import SendArguments, requests_of
@@ -34,7 +35,6 @@ from sms_traffic_async.protocols.smtp.wire import (
     corp_address,
     has_blank_line,
 )
-from sms_traffic_async.protocols.unkeyed_arguments import uncarried
 from sms_traffic_async.secrets import Secret, mask_text
 from sms_traffic_async.settings_mail import SmtpOptions
 
@@ -45,9 +45,9 @@ MOST_MESSAGES = 10_000
 MESSAGE_SUBJECT = "SMS"
 
 
-def arguments_of_message(message: Message) -> SendArguments | InvalidMessage:
+def arguments_of_message(message: Message, variant: int = 2) -> SendArguments | InvalidMessage:
     """A message as what variant 2, like v1, takes."""
-    problem = uncarried(message, "e-mail")
+    problem = uncarried(message, "smtp1" if variant == 1 else "smtp")
     if problem is not None:
         return problem
     return SendArguments(

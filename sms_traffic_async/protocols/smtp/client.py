@@ -113,7 +113,7 @@ class Smtp:
             Before the letter's content is written nothing was sent; after that
             it may have been taken. The connection is closed either way.
         """
-        arguments = arguments_of_message(message)
+        arguments = arguments_of_message(message, self._maker.options.variant)
         expires_in = message.expires_in
         del message  # a traceback printed with locals shows this frame
         if isinstance(arguments, InvalidMessage):

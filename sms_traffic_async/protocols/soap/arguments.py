@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
 from sms_traffic_async import message_rules as rules
+from sms_traffic_async.capabilities import uncarried
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.soap.models import Member, Recipient, SendOptions, SendRequest
@@ -31,7 +32,6 @@ from sms_traffic_async.protocols.unkeyed_arguments import (
     member_of,
     read_recipients,
     start_problem,
-    uncarried,
 )
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import choose_rus, estimate_soap
@@ -93,7 +93,7 @@ def requests_of_message(
         max_parts: the limit where the message gives none.
         now: by the wall clock (aware).
     """
-    problem = uncarried(message, "SOAP")
+    problem = uncarried(message, "soap")
     if problem is not None:
         return problem
     return requests_of(

@@ -109,6 +109,6 @@ def test_v8_without_a_delimiter_messages_stand_in_lines() -> None:
 
 @virtual
 async def test_concurrent_calls_share_the_places() -> None:
-    async with desk(ok((PHONE, "1"))) as one:
+    async with desk(ok((PHONE, "1")), http=HttpOptions(batching=False)) as one:
         sent = await asyncio.gather(*(one.v1.submit(MESSAGE) for _ in range(20)))
     assert len(sent) == len(one.forms) == 20

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestFailed, RequestRefused
-from sms_traffic_async.messages import MOSCOW
 from tests.protocols.http.kit import response
 from tests.protocols.http_v1.kit import LOGIN, PASSWORD, Form, desk, refusal, xml
 from tests.support.virtual_loop import virtual
@@ -124,66 +121,6 @@ async def test_probe() -> None:
         assert await one.v1.probe(one.settings.nodes[0].name)
     async with desk(b"") as one:
         assert not await one.v1.probe(one.settings.nodes[0].name)
-
-
-# --- incoming
-
-START = datetime(2026, 1, 1, tzinfo=MOSCOW)
-
-
-class Box:
-    """The platform's inbox: filters by from_date, gives at most ``count``, oldest or newest first."""
-
-    def __init__(self, seconds: list[int], *, newest_first: bool = False, ids: bool = True) -> None:
-        self.messages = sorted(enumerate(seconds), key=lambda pair: pair[1], reverse=newest_first)
-        self.ids = ids
-
-    def __call__(self, form: Form) -> bytes:
-        fields = form.fields()
-        since = fields.get("from_date", "")
-        found = []
-        for number, second in self.messages:
-            moment = (START + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S")
-            if moment >= since:
-                found.append(
-                    f"<message><from_phone>79031234567</from_phone><text>текст {number}</text>"
-                    f"<send_date>{moment}</send_date><delivery_date>{moment}</delivery_date>"
-                    + (f"<sms_id>{number}</sms_id>" if self.ids else "")
-                    + "</message>"
-                )
-        page = found[: int(fields["count"])]
-        return xml(f"<reply><count>{len(found)}</count><messages>{''.join(page)}</messages></reply>")
-
-
-@pytest.mark.parametrize("ids", [True, False])
-@pytest.mark.parametrize("newest_first", [False, True])
-@pytest.mark.parametrize("seconds", [list(range(25)), [0] * 25, [0, 1, 1, 1, 1, 1, 1, 1, 2, 3], list(range(10)), []])
-async def test_incoming_is_paged_by_date_and_each_message_comes_once(
-    seconds: list[int], newest_first: bool, ids: bool
-) -> None:
-    async with desk(Box(seconds, newest_first=newest_first, ids=ids)) as one:
-        found = await one.v1.incoming(since=START, count=5, timeout=600.0)
-    assert sorted(message.text for message in found) == sorted(f"текст {number}" for number in range(len(seconds)))
-    moments = [message.sent_at for message in found if message.sent_at is not None]
-    assert moments == sorted(moments)
-    assert all(form.fields()["want_sms_ids"] == "1" for form in one.forms)
-
-
-async def test_incoming_arguments() -> None:
-    async with desk(Box([0])) as one:
-        (message,) = await one.v1.incoming(sender="+7 903 123-45-67")
-        assert (message.sender, message.text, message.message_id) == ("79031234567", "текст 0", "0")
-        fields = one.forms[0].fields()
-        assert (fields["operation"], fields["from_phone"], fields["count"]) == ("incoming", "79031234567", "1000")
-        assert "from_date" not in fields
-        wrong: list[dict[str, Any]] = [{"since": START.replace(tzinfo=None)}, {"count": 0}, {"sender": "x"}]
-        for bad in wrong:
-            with pytest.raises(InvalidMessage) as caught:
-                await one.v1.incoming(**bad)
-            assert caught.value.field in {*bad, "to"}
-    async with desk(refusal(411)) as one:
-        with pytest.raises(RequestRefused):
-            await one.v1.incoming(since=datetime.now(UTC))
 
 
 # --- lists

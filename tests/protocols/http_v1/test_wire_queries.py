@@ -240,6 +240,10 @@ def test_example_lists_x3_v11_x7() -> None:
             "<group><id>5</id><name>n</name><members><member>79012223344</member>"
             "<member><phone>79082223344</phone></member></members></group>"
         ),
+        (
+            "<group><id>5</id><name>n</name></group>"
+            "<members><member>79012223344</member><member>79082223344</member></members>"
+        ),
     ],
 )
 def test_x5_one_list_in_any_form(inside: str) -> None:
@@ -249,6 +253,13 @@ def test_x5_one_list_in_any_form(inside: str) -> None:
     assert (one.id, one.name) == ("5", "n")
     assert one.members == (("79012223344", "79082223344") if "member" in inside else ())
     assert one.raw is not None
+
+
+def test_members_beside_several_lists_are_nobodys() -> None:
+    groups = "<groups><group><id>5</id></group><group><id>6</id></group></groups><member>79012223344</member>"
+    found = decode_lists(root(f"<reply><result>OK</result><code>0</code>{groups}</reply>"))
+    assert not isinstance(found, Fault)
+    assert [(one.id, one.members) for one in found] == [("5", ()), ("6", ())]
 
 
 def test_x4_the_number_of_members_is_a_hint() -> None:
@@ -283,7 +294,8 @@ def test_example_incoming_i3() -> None:
 </reply>"""
     found = decode_incoming(root(text))
     assert not isinstance(found, Fault)
-    first, second = found
+    first, second = found.messages
+    assert found.said == 125
     assert (first.sender, first.text, first.message_id, first.source) == (
         "79031234567", "sms message text", "5269156759", "poll",
     )  # fmt: skip
@@ -294,7 +306,8 @@ def test_example_incoming_i3() -> None:
 
 def test_i5_the_error_of_incoming_and_an_empty_list() -> None:
     assert decode_incoming(root("<reply><result>ERROR</result><code>411</code></reply>")) == Fault(code=411)
-    assert decode_incoming(root("<reply><count>0</count><messages/></reply>")) == []
+    assert decode_incoming(root("<reply><count>0</count><messages/></reply>")) == ((), 0)
+    assert decode_incoming(root("<reply><count>many</count></reply>")) == ((), None)
     with pytest.raises(Damaged):
         decode_incoming(root("<reply/>"))
 

@@ -14,10 +14,11 @@ from sms_traffic_async.errors import LocalProtocolError
 from sms_traffic_async.protocols.smpp.pdu import DeliverSm, PduError, Tlvs, decode, encode, parse_time
 from sms_traffic_async.protocols.smpp.protocol import Requested
 from sms_traffic_async.protocols.smpp.reassembly import Reassembler, part_of
-from sms_traffic_async.protocols.smpp.receipts import is_receipt, read_receipt
+from sms_traffic_async.protocols.smpp.receipts import is_receipt, read_receipt, read_update
 from tests.protocols.smpp.pair import bound_esme, bound_smsc
+from tests.protocols.smpp.receiving_kit import Application
 
-__all__ = ("TARGETS", "fuzz_pdu", "fuzz_receipt", "fuzz_session", "fuzz_udh")
+__all__ = ("TARGETS", "fuzz_pdu", "fuzz_receipt", "fuzz_receiving", "fuzz_session", "fuzz_udh")
 
 
 def fuzz_pdu(data: bytes) -> None:
@@ -48,6 +49,7 @@ def fuzz_receipt(data: bytes) -> None:
     receipt = read_receipt(pdu)
     update = receipt.update()
     assert update.status == receipt.status
+    assert read_update(pdu, None) == (update, receipt.text_id)
     assert repr(receipt)
     parse_time(text.decode("latin-1"))
 
@@ -86,10 +88,33 @@ def fuzz_session(data: bytes) -> None:
             assert session.is_closed
 
 
+def fuzz_receiving(data: bytes) -> None:
+    """A stream to a bound client and what listens behind it: every request is answered once, whatever it holds."""
+    app = Application(max_held=3)
+    side = app.side()
+    # A request that is answered twice raises; see `Session.acknowledge`.
+    for number, piece in enumerate(data.split(b"\r\n")):
+        app.in_flight = [app.clock.now] if number % 2 else []
+        app.room = 1000 if number % 3 else 0
+        side.hear(piece)
+        app.receiving.submitted(str(number), app.clock.now)
+        app.clock.now += 1.0
+        app.receiving.on_time(app.clock.now)
+    while app.acks:
+        app.acks.pop()()
+    app.room = 1000
+    app.receiving.close(app.clock.now)
+    while app.acks:
+        app.acks.pop()()
+    assert side.session.is_closed or not side.session.owed
+    assert app.receiving.stats().inbox.unacknowledged == 0
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "pdu": fuzz_pdu,
     "receipt": fuzz_receipt,
     "udh": fuzz_udh,
     "session": fuzz_session,
+    "receiving": fuzz_receiving,
 }
 """By name, for a fuzzer's command line."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocols.smpp.fuzz_targets import TARGETS, fuzz_pdu, fuzz_receipt, fuzz_session, fuzz_udh
+from tests.protocols.smpp.fuzz_targets import TARGETS, fuzz_pdu, fuzz_receipt, fuzz_receiving, fuzz_session, fuzz_udh
 from tests.protocols.smpp.pair import deliver, raw, tlv
 
 COMMANDS = [*range(1, 10), 0x0B, 0x15, 0x21, 0x102, 0x103]
@@ -19,6 +19,8 @@ frames = st.tuples(
 SEED = deliver(
     b"id:1 sub:001 dlvrd:001 stat:DELIVRD err:000 text:x", esm_class=4, tlvs=tlv(0x001E, b"1\0") + tlv(0x427, b"\2")
 )
+
+PART = deliver(b"\5\0\3\7\2\1abc", esm_class=0x40)
 
 
 @given(st.one_of(frames.map(lambda frame: frame[4:]), st.binary(max_size=80)))
@@ -39,6 +41,11 @@ def test_udh(data: bytes) -> None:
 @given(st.lists(st.one_of(frames, st.just(SEED), st.binary(max_size=20)), max_size=6).map(b"".join))
 def test_session(data: bytes) -> None:
     fuzz_session(data)
+
+
+@given(st.lists(st.one_of(frames, st.just(SEED), st.just(PART), st.just(b"\r\n")), max_size=9).map(b"".join))
+def test_receiving(data: bytes) -> None:
+    fuzz_receiving(data)
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)

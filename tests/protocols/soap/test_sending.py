@@ -28,7 +28,6 @@ from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.nodes import NodeSet
 from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.soap import Recipient, Soap
-from sms_traffic_async.sandbox.network import Cut, FaultProxy
 from sms_traffic_async.settings import HttpOptions, Settings, Timeouts
 from sms_traffic_async.telemetry import Telemetry
 from tests.protocols.http.kit import raw_server, response
@@ -145,26 +144,6 @@ async def test_nothing_of_a_request_stands_in_its_url() -> None:
     assert script.lines == ["POST /soap.php HTTP/1.1"]
     assert script.headers[0]["soapaction"] == '""'
     assert script.headers[0]["content-type"] == "text/xml; charset=utf-8"
-
-
-async def test_the_answer_cut_at_every_byte() -> None:
-    """F1: with a length in front, any cut is an unknown outcome and never a wrong one."""
-    answer = response(GOOD)
-    script = Script.of(answer)
-    async with raw_server(script) as url:
-        port = int(url.rpartition(":")[2])
-        async with await FaultProxy.start("127.0.0.1", port) as proxy:
-            for after in range(len(answer) + 1):
-                async with client([f"http://127.0.0.1:{proxy.port}"]) as soap:
-                    rule = proxy.rules.add(Cut(after=after, direction="down"), times=1)
-                    outcome: object
-                    try:
-                        outcome = await soap.submit(MESSAGE, timeout=5)
-                    except SendError as error:
-                        outcome = error
-                    proxy.rules.remove(rule)
-                assert isinstance(outcome, Submission if after == len(answer) else OutcomeUnknown), after
-    assert len(script.bodies) == len(answer) + 1
 
 
 @pytest.mark.parametrize("name", NAMES)

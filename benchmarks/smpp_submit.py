@@ -1,0 +1,172 @@
+"""Messages a second over SMPP: ours beside four other clients and a ceiling, in one run.
+
+One responder on loopback that is not the bottleneck (``smsc.c``), a window of 50,
+100 callers, the same Cyrillic and Latin texts for everybody, a fifth of them in
+three parts; encoding them is part of the work. Every client has a process of its
+own, and they take turns. What each does stands in ``_smpp_peers.py``.
+
+``ceiling`` is a bare `asyncio.Protocol` with a struct codec that writes once for each
+turn of the loop and has a future for each message; it encodes texts as we do.
+``pump`` is less: nobody waits for its messages, and its encoding does for these
+texts only. aiosmpplib looks through everything it has sent whenever it sends,
+so its speed depends on how much that is: it is given 5,000 messages, a twelfth of
+ours, which suits it.
+
+Required: 4 x smpp34, 10 x smpplib, 100 x aiosmpplib, 0.5 of the ceiling, on either loop.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks._common import Options, finish, machine, parse_args, version
+from benchmarks._smsc import responder
+
+TRIES: Final = 3
+PEERS = Path(__file__).with_name("_smpp_peers.py")
+Record: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A client on a loop, and how many messages it gets."""
+
+    name: str
+    loop: str
+    messages: int
+    seconds_steady: int = 10
+    rounds: int = 100
+
+    @property
+    def label(self) -> str:
+        """Its row in the table."""
+        return self.name if self.loop == "-" else f"{self.name}, {self.loop}"
+
+
+CONTENDERS: Final = (
+    Contender("ours", "asyncio", 60_000),
+    Contender("ceiling", "asyncio", 100_000),
+    Contender("pump", "asyncio", 100_000),
+    Contender("ours", "uvloop", 60_000),
+    Contender("ceiling", "uvloop", 100_000),
+    Contender("pump", "uvloop", 100_000),
+    Contender("smpp34", "asyncio", 15_000),
+    Contender("smpp34", "uvloop", 15_000),
+    Contender("smpplib", "-", 10_000),
+    Contender("aiosmpplib", "asyncio", 5000, rounds=1),
+    Contender("aiosmpplib", "uvloop", 5000, rounds=1),
+)
+
+
+def run(contender: Contender, port: int, *, messages: int, steady: int) -> Record:
+    """One client's turn."""
+    command = [
+        sys.executable, str(PEERS), contender.name, str(port),
+        f"--loop={contender.loop}", f"--messages={messages}", f"--steady={steady}",
+    ]  # fmt: skip
+    for _ in range(TRIES):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        # smpp34 dies now and then when its interpreter ends: what it has printed counts.
+        if done.stdout.endswith("}\n"):
+            found: Record = json.loads(done.stdout.splitlines()[-1])
+            return found
+    raise RuntimeError(f"{contender.label}: ended with {done.returncode}: {done.stderr[-2000:]}")
+
+
+def collect(options: Options, port: int) -> dict[Contender, list[Record]]:
+    """Every client's turns; the last of them with messages at 20 a second."""
+    rounds = 3 if options.quick else 5
+    found: dict[Contender, list[Record]] = {one: [] for one in CONTENDERS}
+    for turn in range(rounds):
+        for one in CONTENDERS[:: 1 if turn % 2 == 0 else -1]:
+            if turn >= one.rounds:
+                continue
+            is_last = turn == min(rounds, one.rounds) - 1
+            messages = max(500, one.messages // (5 if options.quick else 1))
+            seconds = (2 if options.quick else one.seconds_steady) if is_last and one.name != "pump" else 0
+            found[one].append(run(one, port, messages=messages, steady=20 * seconds))
+    return found
+
+
+def speed(record: Record) -> float:
+    """Messages a second."""
+    return float(record["messages"] / record["seconds"])
+
+
+def cpu(record: Record) -> float:
+    """CPU microseconds a message."""
+    return float(record["cpu"] / record["messages"] * 1e6)
+
+
+def middle(records: list[Record], of: Callable[[Record], float]) -> float:
+    """The median over the rounds."""
+    return statistics.median(map(of, records))
+
+
+def times(record: Record, kind: str) -> str:
+    """Median and 99th percentile, in milliseconds."""
+    found = record.get(kind)
+    return "" if found is None else f"{found['p50_ms']:.2f} / {found['p99_ms']:.2f}"
+
+
+def table(found: Mapping[Contender, list[Record]]) -> list[str]:
+    """Markdown: what everybody did."""
+    lines = [
+        "| client | messages/s | CPU µs a message | p50 / p99 ms, full speed | p50 / p99 ms, 20/s |",
+        "|---|---|---|---|---|",
+    ]
+    for one, records in found.items():
+        full = sorted(records, key=lambda record: record.get("full", {}).get("p99_ms", 0))[len(records) // 2]
+        lines.append(
+            f"| {one.label} | {middle(records, speed):,.0f} | {middle(records, cpu):.1f} | {times(full, 'full')} "
+            f"| {times(records[-1], 'steady')} |"
+        )
+    return lines
+
+
+def ratios(found: Mapping[Contender, list[Record]], of: Callable[[Record], float]) -> dict[str, float]:
+    """Ours divided by each of the others on the same loop: the median over rounds where both had a turn."""
+    made: dict[str, float] = {}
+    for loop in ("asyncio", "uvloop"):
+        ours = next(records for one, records in found.items() if (one.name, one.loop) == ("ours", loop))
+        for one, theirs in found.items():
+            if one.name != "ours" and one.loop in {loop, "-"}:
+                each = [of(our) / of(their) for our, their in zip(ours, theirs, strict=False)]
+                made[f"{one.name}, {loop}"] = statistics.median(each)
+    return made
+
+
+def main() -> None:
+    options = parse_args(__doc__ or "")
+    with responder() as (port, written_in):
+        found = collect(options, port)
+    versions = ", ".join(f"{name} {version(name)}" for name in ("smpp34", "smpplib", "aiosmpplib", "uvloop"))
+    options.say(f"{machine()}, {versions}; responder in {written_in}\n")
+    options.say("\n".join(table(found)))
+    by_speed = ratios(found, speed)
+    by_cpu = ratios(found, lambda record: 1 / cpu(record))
+    options.say("\n| ours divided by | messages/s | messages per CPU second |\n|---|---|---|")
+    for name, ratio in by_speed.items():
+        options.say(f"| {name} | {ratio:.2f} | {by_cpu[name]:.2f} |")
+    finish(
+        "smpp_submit",
+        by_speed,
+        {
+            "cpu_ratios": {name: round(ratio, 3) for name, ratio in by_cpu.items()},
+            "messages_per_s": {one.label: round(middle(records, speed)) for one, records in found.items()},
+            "responder": written_in,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

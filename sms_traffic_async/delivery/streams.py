@@ -1,0 +1,265 @@
+"""Readers of statuses: ``async for update in sms.updates()``, and callbacks.
+
+1. Every open reader gets every update, in the order in which it was learnt.
+2. Asking for the next one acknowledges the last; leaving the block without an
+   error does too. What was not acknowledged, and what was not read, goes to the
+   next reader that opens (with a store: after a restart too).
+3. A reader that does not keep up loses no final status: of a message the latest
+   intermediate one waits, none when its buffer is full; when the buffer is full of
+   final ones, nothing more is taken in (see ``Readers.room``).
+4. A reader that left may come back soon: for a minute its place is kept in the same
+   way. After that, or when nobody ever read, the oldest of what waits is dropped
+   (counted); a store gives it again after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from sms_traffic_async.clock import Clock
+from sms_traffic_async.delivery.values import TrackedUpdate
+from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.telemetry import Telemetry
+
+__all__ = ("Readers", "StreamStats", "UpdateStream")
+
+COMES_BACK = 60.0
+"""Seconds after the last reader left, in which what waits for the next one is kept by taking in no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStats:
+    """How a reader is doing.
+
+    Attributes:
+        waiting: updates it has not read.
+        read: updates it was given.
+        skipped: intermediate statuses it was not given, because a later one came or the buffer was full.
+    """
+
+    waiting: int
+    read: int
+    skipped: int
+
+
+class _Box:
+    """Updates in order; of a message at most one intermediate one."""
+
+    __slots__ = ("items", "skipped")
+
+    def __init__(self) -> None:
+        self.items: OrderedDict[tuple[str, str], TrackedUpdate] = OrderedDict()
+        self.skipped = 0
+
+    def put(self, update: TrackedUpdate, most: int) -> None:
+        if update.is_last:
+            status = "given up" if update.given_up else str(update.status)
+            self.items[update.message_id, status] = update
+            return
+        key = (update.message_id, "")
+        if key in self.items or len(self.items) >= most:
+            self.skipped += 1
+        if key in self.items or len(self.items) < most:
+            self.items[key] = update
+
+    def pop(self) -> TrackedUpdate:
+        return self.items.popitem(last=False)[1]
+
+    def drain(self) -> list[TrackedUpdate]:
+        found = list(self.items.values())
+        self.items.clear()
+        return found
+
+
+class Readers:
+    """Hands updates to whoever reads, and keeps them while nobody does.
+
+    Args:
+        buffer: updates that may wait for one reader.
+        telemetry: counters.
+        acked: told of a final update that every reader took.
+        clock: to know for how long nobody has read.
+    """
+
+    def __init__(
+        self, *, buffer: int, telemetry: Telemetry, acked: Callable[[TrackedUpdate], None], clock: Clock
+    ) -> None:
+        self._buffer = buffer
+        self._clock = clock
+        self._left_at: float | None = None
+        self._stats = telemetry.stats
+        self._acked = acked
+        self._streams: list[UpdateStream] = []
+        self._pending = _Box()
+        self._holders: dict[str, int] = {}
+        self.closed = False
+
+    def room(self) -> int:
+        """How many more final statuses the slowest reader can take, or the one that left just now and comes back."""
+        if self._streams:
+            return max(0, min(self._buffer - len(stream.box.items) for stream in self._streams))
+        return max(0, self._buffer - len(self._pending.items)) if self._coming_back() else self._buffer
+
+    def _coming_back(self) -> bool:
+        return self._left_at is not None and self._clock.monotonic() - self._left_at <= COMES_BACK
+
+    def hand(self, update: TrackedUpdate) -> None:
+        """Hand it to every reader."""
+        if not self._streams:
+            self._keep(update)
+            return
+        if update.is_last and len(self._streams) > 1:
+            self._holders[update.event_id] = len(self._streams)
+        for stream in self._streams:
+            stream.offer(update, self._buffer)
+
+    def restore(self, updates: Iterable[TrackedUpdate]) -> None:
+        """What was not taken before a restart. Its reader is on its way."""
+        self._left_at = self._clock.monotonic()
+        for update in updates:
+            self._pending.put(update, self._buffer)
+
+    def attach(self, stream: UpdateStream) -> None:
+        """A reader opened."""
+        if not self._streams:
+            for update in self._pending.drain():
+                stream.offer(update, self._buffer)
+        self._streams.append(stream)
+
+    def detach(self, stream: UpdateStream, unread: Iterable[TrackedUpdate]) -> None:
+        """A reader left, and did not take these."""
+        if stream in self._streams:
+            self._streams.remove(stream)
+            self._left_at = self._clock.monotonic()
+            for update in unread:
+                if self._streams:
+                    self.taken(update)
+                elif update.is_last or not self.closed:
+                    self._holders.pop(update.event_id, None)
+                    self._pending.put(update, self._buffer)
+
+    def taken(self, update: TrackedUpdate) -> None:
+        """One reader took it."""
+        if not update.is_last:
+            return
+        left = self._holders.pop(update.event_id, 1) - 1 if self._holders else 0
+        if left:
+            self._holders[update.event_id] = left
+        else:
+            self._acked(update)
+
+    def _keep(self, update: TrackedUpdate) -> None:
+        if len(self._pending.items) >= self._buffer and not self._coming_back():
+            # Nobody has read for long, so nobody is held up.
+            self._pending.pop()
+            self._stats.count("updates.unread_dropped")
+        self._pending.put(update, self._buffer)
+
+    def aclose(self) -> None:
+        """No more comes: readers get what waits for them, and then their loops end."""
+        self.closed = True
+        for stream in self._streams:
+            stream.wake()
+
+
+class UpdateStream:
+    """What ``updates()`` returns: an async context manager and iterator of ``TrackedUpdate``. One task reads it.
+
+    ::
+
+        async with sms.updates() as updates:
+            async for update in updates:
+                await save(update.event_id, update.key, update.status)
+    """
+
+    def __init__(self, readers: Readers, *, finals_only: bool, opened: Callable[[], None] | None = None) -> None:
+        self.box = _Box()
+        self._readers = readers
+        self._finals_only = finals_only
+        self._opened = opened
+        self._open = False
+        self._entered = False
+        self._last: TrackedUpdate | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._read = 0
+
+    @property
+    def stats(self) -> StreamStats:
+        """How it is doing."""
+        return StreamStats(waiting=len(self.box.items), read=self._read, skipped=self.box.skipped)
+
+    def open(self) -> None:
+        """Begin; what ``async with`` does."""
+        if self._entered:
+            raise ConfigurationError("one updates() is entered once: make another")
+        self._entered = self._open = True
+        if self._opened is not None:
+            self._opened()
+        self._readers.attach(self)
+
+    def close(self) -> None:
+        """End; what is read and not acknowledged, and what is not read, waits for the next reader."""
+        self._open = False
+        last = [] if self._last is None else [self._last]
+        self._last = None
+        self._readers.detach(self, last + self.box.drain())
+
+    async def __aenter__(self) -> Self:
+        self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave. Without an error the last update counts as taken; the rest waits for the next reader."""
+        if kind is None:
+            self.ack()
+        self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> TrackedUpdate:
+        """The next update; asking for it acknowledges the last.
+
+        Cancellation: harmless; nothing is lost.
+        """
+        if not self._open:
+            raise ConfigurationError("enter it first: async with sms.updates() as updates")
+        self.ack()
+        while not self.box.items:
+            if self._readers.closed:
+                raise StopAsyncIteration
+            if self._waiter is not None:
+                raise ConfigurationError("one task reads an updates(): open another")
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        self._last = self.box.pop()
+        self._read += 1
+        return self._last
+
+    def ack(self) -> None:
+        """The update read last was dealt with; done by asking for the next."""
+        last, self._last = self._last, None
+        if last is not None:
+            self._readers.taken(last)
+
+    def offer(self, update: TrackedUpdate, most: int) -> None:
+        """Take an update in; called by ``Readers``."""
+        if self._finals_only and not update.is_last:
+            return
+        self.box.put(update, most)
+        self.wake()
+
+    def wake(self) -> None:
+        """There is news, or there will be none any more."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

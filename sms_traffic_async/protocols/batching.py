@@ -1,0 +1,169 @@
+"""Natural batching: concurrent sends share requests, without a timer.
+
+Rules
+-----
+1. While fewer than N requests are in flight a message leaves at once, alone, in
+   its caller's own task. Batching costs a lone message nothing.
+2. When all N are busy, messages queue (``lanes``); the next request that is free
+   takes as many of them as its answer can be expected for within a second.
+3. No task, timeout scope or semaphore a message: one task a batch, one timer for
+   all deadlines.
+4. The queue is bounded. What does not fit waits for room until its deadline; a
+   message whose deadline comes in the queue was not sent, "overloaded", and one
+   whose time to live ends there "expired".
+5. Everything but the sending itself is synchronous, so no cancellation comes
+   between a message and its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Any, Generic, Protocol, TypeVar
+
+from sms_traffic_async.clock import Clock
+from sms_traffic_async.errors import SendError
+from sms_traffic_async.lifecycle import Life, SessionClosed
+from sms_traffic_async.protocols.alarms import Alarms
+from sms_traffic_async.protocols.batch_size import BatchSize
+from sms_traffic_async.protocols.flight import Flight, Item, Leaving, Slot
+from sms_traffic_async.protocols.http.record import Outcome
+from sms_traffic_async.protocols.lanes import Lanes
+
+__all__ = ("ROOM", "Batcher", "Carrier")
+
+ROOM = 10_000
+"""Messages that may be queued."""
+
+I = TypeVar("I", bound=Item)  # noqa: E741 - an item
+
+
+class Carrier(Protocol[I]):
+    """What a protocol adds."""
+
+    def flight(self, items: list[I], slot: Slot) -> Flight[I, Any]:
+        """What carries a batch."""
+        ...
+
+    def not_sent(self, item: I, why: Leaving) -> SendError:
+        """The outcome of one that never left the queue; noted and counted."""
+        ...
+
+    def after(self) -> None:
+        """A batch is through."""
+        ...
+
+
+class Batcher(Generic[I]):
+    """The queue of one client, and the requests in flight that are fed from it.
+
+    Args:
+        carrier: forms and sends a batch.
+        life: owns the tasks of batches.
+        clock: deadlines are its monotonic seconds.
+        slots: requests in flight at once.
+        most: messages of one batch.
+        room: messages that may be queued.
+    """
+
+    def __init__(
+        self, carrier: Carrier[I], *, life: Life, clock: Clock, slots: int, most: int, room: int = ROOM
+    ) -> None:
+        self._carrier = carrier
+        self._life = life
+        self._slots = slots
+        self._room = room
+        self._lanes: Lanes[I] = Lanes()
+        self._crowd: OrderedDict[I, None] = OrderedDict()
+        self._alarms: Alarms[I] = Alarms(clock, self._ring)
+        self.size = BatchSize(most)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait for a request, or for room to."""
+        return self._lanes.waiting + len(self._crowd)
+
+    def slot(self) -> Slot | None:
+        """A free request for one message, if nobody waits for it. Its ``free`` must be called."""
+        if not self._slots or self._lanes.waiting:
+            return None
+        return self._slot()
+
+    async def send(self, item: I) -> Outcome:
+        """Wait until an item has its outcome.
+
+        Raises:
+            Exception: it could not even be tried (a configuration that does not work).
+
+        Cancellation: an item that is not yet being written is not sent.
+        """
+        try:
+            self._life.enter(item)
+        except SessionClosed:
+            return self._carrier.not_sent(item, "closed")
+        item.quit = self.leave
+        waiter = item.waiter = asyncio.get_running_loop().create_future()
+        self._alarms.set(item, item.limit)
+        if self._lanes.waiting < self._room and not self._crowd:
+            self._lanes.put(item)
+            if self._slots:
+                self._pump()
+        else:
+            self._crowd[item] = None
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self.leave(item, "closed")
+            raise
+        finally:
+            self._alarms.forget(item)
+            self._life.forget(item)
+        return item.result()
+
+    def _slot(self) -> Slot:
+        self._slots -= 1
+        return Slot(self._freed, self.size.answered)
+
+    def _freed(self) -> None:
+        self._slots += 1
+        self._pump()
+
+    def _pump(self) -> None:
+        while self._slots and self._lanes.waiting:
+            items = self._lanes.take(self.size.now)
+            while self._crowd and self._lanes.waiting < self._room:
+                one, _ = self._crowd.popitem(last=False)
+                self._lanes.put(one)
+            slot = self._slot()
+            self._life.spawn(self._carry(self._carrier.flight(items, slot), slot), "batch")
+
+    async def _carry(self, flight: Flight[I, Any], slot: Slot) -> None:
+        try:
+            await flight.run()
+        finally:
+            slot.free()
+        self._carrier.after()
+
+    def _ring(self, item: I) -> None:
+        """Its limit, or its deadline, has come."""
+        delivery = item.delivery
+        if delivery is not None and delivery.may_be_taken and item.limit < item.deadline:
+            item.limit = item.deadline
+            self._alarms.set(item, item.deadline)
+            return
+        self.leave(item, "expired")
+
+    def leave(self, item: I, why: Leaving) -> None:
+        """An item is not waited for any more; it gets its outcome, if it has none."""
+        if item.over:
+            return
+        if item.delivery is not None:
+            item.settle(item.delivery.leave(item.place, why))
+            return
+        if item in self._crowd:
+            del self._crowd[item]
+        else:
+            self._lanes.remove(item)
+        if why == "expired" and item.limit >= item.deadline:
+            why = "overloaded"  # its time to live was not over: it waited for a free request in vain
+        item.settle(self._carrier.not_sent(item, why))

@@ -1,0 +1,231 @@
+"""``sms.smpp``: sending over SMPP."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import cast
+
+from sms_traffic_async import message_rules as rules
+from sms_traffic_async.clock import Clock
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage, SendError
+from sms_traffic_async.lifecycle import Life, State
+from sms_traffic_async.messages import Message, Submission
+from sms_traffic_async.policy.guards import OnlyTo
+from sms_traffic_async.protocols.smpp.outgoing import BINARY, Bodies, Outgoing
+from sms_traffic_async.protocols.smpp.parcel import Parcel
+from sms_traffic_async.protocols.smpp.stats import SmppStats
+from sms_traffic_async.protocols.smpp.transceiver import Transceiver
+from sms_traffic_async.protocols.unkeyed import chosen, closed
+from sms_traffic_async.settings import OnUnknown, Settings
+from sms_traffic_async.telemetry import Telemetry
+
+__all__ = ("Smpp",)
+
+_OPERATION = "smpp.send"
+_numbers = itertools.count(1)
+
+
+class Smpp:
+    """Sending over SMPP for one session, or for one view of it.
+
+    Args:
+        settings: of the session, or of the view.
+        transceiver: the session's connections.
+        clock: the session's.
+        telemetry: the session's.
+        life: the session's.
+        shared: another view, whose part references are continued.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transceiver: Transceiver,
+        clock: Clock,
+        telemetry: Telemetry,
+        life: Life,
+        shared: Smpp | None = None,
+    ) -> None:
+        del clock, telemetry  # the transceiver has them; taken so that all clients are made alike
+        self._settings = settings
+        self._hub = transceiver
+        self._life = life
+        self._timeout = settings.timeouts.deadline
+        self._resend = settings.on_unknown == "resend"
+        options = transceiver.options
+        self._outgoing: Outgoing = Outgoing(
+            originator=settings.originator,
+            max_parts=settings.max_parts,
+            reference_bytes=options.reference_bytes,
+            registered_delivery=options.registered_delivery,
+            shared=None if shared is None else shared._outgoing,  # noqa: SLF001 - its own class
+        )
+        self._only_to = OnlyTo.from_env()
+        self._prefix = transceiver.key_prefix
+
+    async def submit(
+        self,
+        message: Message,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call; no scope is opened
+        on_unknown: OnUnknown | None = None,
+        bulk: bool = False,
+        data_coding: int | None = None,
+    ) -> Submission:
+        """Send one message; what ``sms.send(via="smpp")`` does.
+
+        Args:
+            message: what to send.
+            timeout: seconds for the whole call, waiting for a connection and for room included.
+            on_unknown: instead of the session's: ``resend`` repeats the parts that may not have been taken, to the
+                same server, at most twice and within two minutes.
+            bulk: let those that are not bulk go first.
+            data_coding: instead of 0 or 8: also 3 (Latin-1), or one with a message class (0x10 to 0x13 and
+                0xF0 to 0xF3, 0x18 to 0x1B).
+
+        Returns:
+            What the platform took, with an id for each part, in order.
+
+        Raises:
+            InvalidMessage: SMPP cannot carry it; nothing was sent.
+            NotSent: provably nothing left: no server could be bound to, no turn until the deadline, or closed.
+            Rejected: the platform refused it; see its kinds.
+            OutcomeUnknown: it was written and not answered; or some parts were taken and others refused.
+
+        Cancellation:
+            Before its first part is written: nothing was sent. After that all of it is sent, its outcome is recorded,
+            and its place in the window comes back with the answer or at its deadline.
+        """
+        made = self._outgoing.bodies(message, data_coding)
+        parcel = self._parcel(made, message.to, message.expires_in, timeout, on_unknown)
+        del message, made  # a traceback printed with locals shows this frame
+        if not isinstance(parcel, Parcel):
+            raise parcel
+        if bulk:
+            parcel.lane = 1
+            parcel.task = asyncio.current_task()  # for `Life.interrupt`
+        hub = self._hub
+        if hub.admission.waiting or not hub.queue.has_room:
+            await hub.room(parcel)
+        hub.put(parcel)
+        try:
+            return await parcel.future
+        except asyncio.CancelledError:
+            hub.abandon(parcel, hub.time())
+            raise
+
+    async def submit_binary(
+        self,
+        to: str | int,
+        data: bytes,
+        *,
+        data_coding: int = BINARY,
+        udh: bytes = b"",
+        originator: str | None = None,
+        validity: int | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in submit
+        on_unknown: OnUnknown | None = None,
+    ) -> Submission:
+        """Send octets as they are.
+
+        Args:
+            to: the number.
+            data: the octets. More than 140 go as parts, at most the session's ``max_parts``.
+            data_coding: how the phone is to read them; 4 is "octets".
+            udh: a header of your own, its length octet included: one SMS, at most 140 octets with the data.
+            originator: the sender; ``None`` takes the session's.
+            validity: seconds the platform tries to deliver.
+            timeout: as in ``submit``.
+            on_unknown: as in ``submit``.
+
+        Returns, Raises, Cancellation: as ``submit``.
+        """
+        number, problem = rules.read_phone(to, self._settings.phone_region)
+        made: Bodies | InvalidMessage = problem or self._outgoing.binary(
+            number, data, data_coding=data_coding, udh=udh, originator=originator, validity=validity
+        )
+        parcel = self._parcel(made, number, None, timeout, on_unknown)
+        del to, data, udh, number, made
+        if not isinstance(parcel, Parcel):
+            raise parcel
+        hub = self._hub
+        if hub.admission.waiting or not hub.queue.has_room:
+            await hub.room(parcel)
+        hub.put(parcel)
+        try:
+            return await parcel.future
+        except asyncio.CancelledError:
+            hub.abandon(parcel, hub.time())
+            raise
+
+    def stats(self) -> SmppStats:
+        """Queue, connections, round trips, outcomes."""
+        return self._hub.stats()
+
+    def _parcel(
+        self,
+        made: Bodies | InvalidMessage,
+        to: str,
+        expires_in: float | None,
+        timeout: float | None,
+        on_unknown: OnUnknown | None,
+    ) -> Parcel | SendError | InvalidMessage | ConfigurationError:
+        """A message that may go, or why it may not. Hot: runs for every message."""
+        hub = self._hub
+        loop = asyncio.get_running_loop()
+        if (
+            type(made) is not tuple
+            or hub.loop is not loop
+            or hub.trouble is not None
+            or self._life.state is not State.OPEN
+            or self._only_to.active
+        ):
+            problem = self._problem(made, to)
+            if problem is not None:
+                return problem
+        bodies, encoding, reference = cast("Bodies", made)
+        number = next(_numbers)
+        now = loop.time()
+        if timeout is None:
+            deadline = now + self._timeout
+        elif timeout > 0:
+            deadline = now + timeout
+        else:
+            return ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
+        parcel = Parcel(
+            loop.create_future(),
+            number,
+            f"{self._prefix}{number:x}",
+            to,
+            bodies,
+            encoding,
+            hub.interrupter,
+            now,
+            deadline,
+        )
+        if expires_in is not None:
+            parcel.expires_at = now + expires_in
+        if reference is not None:
+            parcel.reference = reference
+            parcel.todo = list(range(parcel.count))
+        if self._resend if on_unknown is None else chosen(on_unknown, "raise") == "resend":
+            parcel.resend = True
+        return parcel
+
+    def _problem(self, made: Bodies | InvalidMessage, to: str) -> SendError | InvalidMessage | None:
+        """What stands in the way, and the beginning of everything."""
+        if isinstance(made, InvalidMessage):
+            return made
+        refused = self._only_to.refusal((to,))
+        if refused is not None:
+            return refused
+        hub = self._hub
+        self._life.bind()
+        if self._life.state is not State.OPEN:
+            return closed(_OPERATION, f"{self._prefix}{next(_numbers):x}")
+        if hub.trouble is not None:
+            return hub.trouble(f"{self._prefix}{next(_numbers):x}")
+        hub.start()
+        return None

@@ -1,0 +1,191 @@
+"""One message on its way: its parts, and what is known of each. Plain state, changed by `desk.Desk` only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from sms_traffic_async.messages import Submission
+from sms_traffic_async.protocols.smpp.fields import draft_of
+from sms_traffic_async.secrets import mask_phone
+
+__all__ = ("Parcel", "SubmitEvidence", "submission")
+
+_NEVER: Final = float("inf")
+
+
+class Parcel:
+    """One message of one part or of several.
+
+    What is rare stands on the class and is stored only when it happens: a
+    message costs what its few own fields cost. It is also the call that a
+    session's close waits for and, at last, interrupts (`lifecycle.CallScope`).
+
+    Attributes:
+        bodies: of its submit_sm, in order.
+        settled: it has its outcome, or nobody waits for that any more.
+        pending: parts that wait to be written.
+        todo: which ones, by index; only kept where there are several.
+        flying: parts written, without answer, and not given up.
+        ids: of the parts accepted so far, by index.
+        unanswered: indexes of parts that may have been taken.
+    """
+
+    ids: dict[int, str] | None = None
+    unanswered: dict[int, int] | None = None
+    """By index, how often the part was repeated since."""
+    settled: bool = False
+    flying: int = 0
+    todo: list[int] | None = None
+    out: set[int] | None = None
+    """Which parts are flying; only kept where there are several."""
+    repeats: int = 0
+    """How often one of its parts was put back after it had been written."""
+    node: str = ""
+    nodes: tuple[str, ...] = ()
+    first_written: float = _NEVER
+    last_written: float = _NEVER
+    sequence: int = 0
+    refusal: int = 0
+    """The latest status other than ESME_ROK; 0 for none."""
+    refused_by: str = ""
+    final: bool = False
+    """That status is the platform's last word."""
+    tries: Mapping[str, int] = MappingProxyType[str, int]({})
+    """Refusals of the kind "again", by server."""
+    bound_to: str = ""
+    """The only server it may still go to."""
+    repeats_until: float = _NEVER
+    late_until: float = -_NEVER
+    """An answer that is overdue may come until then."""
+    rests_until: float = -_NEVER
+    place: str | None = None
+    """Where it waits in the queue: ``""``, or the server that it is bound to; ``None`` for not at all."""
+    held: bool = False
+    """A link has begun it and holds it until its last part is written."""
+    rests: bool = False
+    """It waits a moment outside of the queue."""
+    expires_at: float = _NEVER
+    resend: bool = False
+    lane: int = 0
+    task: asyncio.Task[Any] | None = None
+    """Who waits, as far as `send_many` has to know."""
+    reference: int | None = None
+
+    def __init__(  # noqa: PLR0917 - one is made for every message, and keywords cost
+        self,
+        future: asyncio.Future[Submission],
+        number: int,
+        key: str,
+        to: str,
+        bodies: tuple[bytes, ...],
+        encoding: str,
+        interrupted: Callable[[Parcel], None],
+        put_at: float,
+        deadline: float,
+    ) -> None:
+        self.future = future
+        self.number = number
+        self.key = key
+        self.to = to
+        self.bodies = bodies
+        self.encoding = encoding
+        self.pending = self.count = len(bodies)
+        self.put_at = put_at
+        self.deadline = deadline
+        self._interrupted = interrupted
+
+    def interrupt(self) -> None:
+        """The session closes, or whoever started it wants no more of it."""
+        self._interrupted(self)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it may have been taken."""
+        return bool(self.flying or self.ids or self.unanswered)
+
+    @property
+    def accepted(self) -> int:
+        """How many of its parts were taken."""
+        return 0 if self.ids is None else len(self.ids)
+
+    @property
+    def message_ids(self) -> tuple[str, ...]:
+        """The ids of its parts, in order; parts without one are left out."""
+        ids = self.ids or {}
+        return tuple(filter(None, [ids[index] for index in sorted(ids)]))
+
+    def __repr__(self) -> str:
+        return f"<Parcel {self.key} to {mask_phone(self.to)}, {self.count} parts>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SubmitEvidence:
+    """All that is known of a message whose outcome is not (``OutcomeUnknown.evidence``).
+
+    SMPP has no way to ask for it: a receipt, the cabinet or a report over v2 can tell.
+
+    Attributes:
+        key: the id the library gave it.
+        nodes: the servers it was written to, each once, in order.
+        first_attempt_at: when its first part was written (aware, UTC).
+        last_attempt_at: when its last part was written.
+        attempts: how often it was written, the first time included.
+        parts: how many parts it has.
+        message_ids: of the parts that were taken, in order.
+        accepted: numbers of the parts that were taken, from 1.
+        unanswered: numbers of the parts that may have been taken.
+        unsent: numbers of the parts that were provably not: never written, or refused.
+        sequence: the sequence number of the last submit_sm.
+        reference: what ties its parts together; ``None`` for one part.
+        to: the number; not printed.
+    """
+
+    key: str
+    nodes: tuple[str, ...]
+    first_attempt_at: datetime
+    last_attempt_at: datetime
+    attempts: int
+    parts: int
+    message_ids: tuple[str, ...]
+    accepted: tuple[int, ...]
+    unanswered: tuple[int, ...]
+    unsent: tuple[int, ...]
+    sequence: int
+    reference: int | None
+    to: str
+
+    def __repr__(self) -> str:
+        return (
+            f"SubmitEvidence(key={self.key!r}, nodes={self.nodes!r}, "
+            f"first_attempt_at={self.first_attempt_at.isoformat()!r}, attempts={self.attempts}, parts={self.parts}, "
+            f"accepted={self.accepted!r}, unanswered={self.unanswered!r}, unsent={self.unsent!r})"
+        )
+
+
+_FIELDS: Final[Iterable[str]] = tuple(Submission.__slots__)
+_new_submission: Final = draft_of(object, _FIELDS)
+
+
+def submission(parcel: Parcel, message_ids: tuple[str, ...], accepted_at: datetime) -> Submission:
+    """``Submission(...)`` at a fraction of the price; see `fields.draft_of`."""
+    made = _new_submission()
+    made.via = "smpp"
+    made.message_ids = message_ids
+    made.key = parcel.key
+    made.to = parcel.to
+    made.node = parcel.node
+    made.accepted_at = accepted_at
+    made.evidence = "answer"
+    made.tracking_data = None
+    made.parts = parcel.count
+    made.parts_exact = True
+    made.encoding = parcel.encoding
+    made.start_at = None
+    made.attempts = parcel.repeats + 1
+    made.__class__ = Submission
+    return made  # type: ignore[no-any-return] # it has just become one

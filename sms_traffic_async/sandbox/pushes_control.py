@@ -1,0 +1,262 @@
+"""Pushes and inbound messages in the control API: settings, the log, resending, messages of subscribers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.sandbox.accounts import Account
+from sms_traffic_async.sandbox.clock import SandboxClock
+from sms_traffic_async.sandbox.control_json import made, message_json
+from sms_traffic_async.sandbox.live import Live
+from sms_traffic_async.sandbox.pushes_log import PushAttempt, PushCall
+from sms_traffic_async.sandbox.pushes_settings import InboundSettings, PushSettings, Retries, ShortNumber
+from sms_traffic_async.sandbox.pushes_wire import HttpPush
+from sms_traffic_async.sandbox.store import StoredMessage
+from sms_traffic_async.secrets import Secret
+
+if TYPE_CHECKING:
+    from sms_traffic_async.sandbox.server import Sandbox
+
+__all__ = ("call_json", "push_routes", "settings_json")
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+Settings = TypeVar("Settings", bound=PushSettings | InboundSettings)
+
+MOST_SHOWN = 1_000
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_HIDDEN = "********"
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, _HEADERS, "application/json")
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        value = orjson.loads(await request.body() or b"{}")
+    except orjson.JSONDecodeError:
+        raise ConfigurationError("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise ConfigurationError("the body is not a JSON object")
+    return cast("dict[str, Any]", value)
+
+
+# --- values
+
+
+def settings_json(account: Account) -> dict[str, Any]:
+    """An account's settings of pushes and inbound messages; passwords of short numbers are not shown."""
+    inbound = asdict(replace(account.inbound, short_numbers=()))
+    inbound["short_numbers"] = [
+        {**asdict(replace(one, password=None)), "password": None if one.password is None else _HIDDEN}
+        for one in account.inbound.short_numbers
+    ]
+    return {"login": account.login, "statuses": asdict(account.pushes), "inbound": inbound}
+
+
+def _changed(settings: Settings, changes: object) -> Settings:
+    if not isinstance(changes, dict):
+        raise ConfigurationError("settings are an object")
+    values = dict(cast("dict[str, Any]", changes))
+    for name, value in values.items():
+        # A wrong type must not become a setting that fails at the next message.
+        if isinstance(getattr(settings, name, None), str) and not isinstance(value, str):
+            raise ConfigurationError(f"{name} is a string")
+        if isinstance(getattr(settings, name, None), bool) and not isinstance(value, bool):
+            raise ConfigurationError(f"{name} is true or false")
+    if "retries" in values:
+        given = _object("retries", values["retries"])
+        values["retries"] = made(
+            Retries, {one.name: getattr(settings.retries, one.name) for one in fields(Retries)} | given
+        )
+    if isinstance(settings, InboundSettings) and "short_numbers" in values:
+        values["short_numbers"] = _short_numbers(settings, values["short_numbers"])
+    if values.get("email_server") is not None:
+        values["email_server"] = _server(values["email_server"])
+    return made(type(settings), {one.name: getattr(settings, one.name) for one in fields(settings)} | values)
+
+
+def _object(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{name} is an object")
+    return cast("dict[str, Any]", value)
+
+
+def _server(value: object) -> tuple[str, int]:
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if isinstance(value, list):
+        host, port = (str(one) for one in cast("list[object]", [*value, "", ""])[:2])
+    if not host or not port.isascii() or not port.isdigit():
+        raise ConfigurationError("email_server is 'host:port'")
+    return host, int(port)
+
+
+def _short_numbers(settings: InboundSettings, given: object) -> tuple[ShortNumber, ...]:
+    if not isinstance(given, list):
+        raise ConfigurationError("short_numbers is a list")
+    found: list[ShortNumber] = []
+    for one in cast("list[object]", given):
+        values = dict(_object("a short number", one))
+        known = settings.short_number(str(values.get("number")))
+        if values.get("password") == _HIDDEN:
+            values["password"] = None if known is None else known.password
+        for name in ("number", "url"):
+            if not isinstance(values.get(name), str):
+                raise ConfigurationError(f"a short number's {name} is a string")
+        if not isinstance(values.get("password"), str | Secret | None):
+            raise ConfigurationError("a short number's password is a string")
+        found.append(made(ShortNumber, values))
+    return tuple(found)
+
+
+def call_json(call: PushCall, clock: SandboxClock, *, whole: bool = False) -> dict[str, Any]:
+    """A call with its attempts.
+
+    Args:
+        call: the call.
+        clock: for its dates.
+        whole: with what is sent and answered.
+    """
+    parcel = call.parcel
+    value: dict[str, Any] = {
+        "id": call.id,
+        "kind": call.kind,
+        "login": call.login,
+        "state": call.state,
+        "message_ids": call.message_ids,
+        "created_at": _iso(clock, call.created_at),
+        "next_at": _iso(clock, call.next_at),
+        "attempts": [_attempt(one, clock, whole=whole) for one in call.attempts],
+    }
+    if isinstance(parcel, HttpPush):
+        value |= {"method": parcel.method, "url": parcel.url}
+    else:
+        value |= {"method": "SMTP", "url": "{}:{}".format(*parcel.server)}
+    if whole:
+        headers = parcel.headers if isinstance(parcel, HttpPush) else (("To", parcel.to),)
+        value |= {"headers": headers, "body": parcel.body.decode("utf-8", "replace")}
+    return value
+
+
+def _iso(clock: SandboxClock, at: float | None) -> str | None:
+    return None if at is None else clock.datetime(at).isoformat(timespec="milliseconds")
+
+
+def _attempt(attempt: PushAttempt, clock: SandboxClock, *, whole: bool) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "at": _iso(clock, attempt.at),
+        "seconds": round(attempt.seconds, 4),
+        "status": attempt.status,
+        "error": attempt.error,
+        "by_hand": attempt.by_hand,
+    }
+    if whole:
+        value["answer"] = attempt.answer[:4096].decode("utf-8", "replace")
+    return value
+
+
+# --- routes
+
+
+def push_routes(sandbox: Sandbox, live: Live) -> list[tuple[str, str, Endpoint]]:
+    """Method, path and endpoint of each."""
+    routes = _Routes(sandbox, live)
+    return [
+        ("GET", "pushes", routes.calls),
+        ("POST", "pushes", routes.push),
+        ("GET", "pushes/{id}", routes.call),
+        ("POST", "pushes/{id}/resend", routes.resend),
+        ("GET", "accounts/{login}/pushes", routes.settings),
+        ("PATCH", "accounts/{login}/pushes", routes.change),
+        ("POST", "inbound", routes.inbound),
+    ]
+
+
+class _Routes:
+    def __init__(self, sandbox: Sandbox, live: Live) -> None:
+        self._sandbox = sandbox
+        self._live = live
+        sandbox.pushes.listeners.append(lambda _call: live.say("pushes"))
+
+    async def calls(self, request: Request) -> Response:
+        pushes, clock = self._sandbox.pushes, self._sandbox.clock
+        wanted = request.query_params.get("message")
+        found = [call for call in pushes.log if wanted is None or wanted in call.message_ids]
+        newest = [call_json(call, clock) for call in reversed(found[-MOST_SHOWN:])]
+        return _json({"total": pushes.log.total, "stats": asdict(pushes.stats), "calls": newest})
+
+    async def call(self, request: Request) -> Response:
+        call = self._sandbox.pushes.log.get(str(request.path_params["id"]))
+        if call is None:
+            return _json({"error": "no such call"}, 404)
+        return _json(call_json(call, self._sandbox.clock, whole=True))
+
+    async def resend(self, request: Request) -> Response:
+        if self._sandbox.pushes.log.get(str(request.path_params["id"])) is None:
+            return _json({"error": "no such call"}, 404)
+        call = self._sandbox.pushes.resend(str(request.path_params["id"]))
+        await self._sandbox.pushes.quiet()
+        return _json(call_json(call, self._sandbox.clock, whole=True))
+
+    async def push(self, request: Request) -> Response:
+        """Tell a status now: of a message by its id, or of the newest one that was sent."""
+        body = await _body(request)
+        status = body.pop("status", None)
+        message = self._message(body.pop("id", None))
+        if body or not isinstance(status, str | None):
+            raise ConfigurationError("a push has an id, a status (a string), and nothing else")
+        if message is None:
+            return _json({"error": "no such message"}, 404)
+        call = self._sandbox.pushes.push(message, status=status)
+        await self._sandbox.pushes.quiet()
+        return _json(call_json(call, self._sandbox.clock, whole=True), 201)
+
+    def _message(self, message_id: object) -> StoredMessage | None:
+        if message_id is not None:
+            return self._sandbox.platform.store.get(str(message_id))
+        sent = (one for one in reversed(self._sandbox.messages) if one.direction == "mt")
+        return next(sent, None)
+
+    async def settings(self, request: Request) -> Response:
+        account = self._account(request)
+        return _json({"error": "no such account"}, 404) if account is None else _json(settings_json(account))
+
+    async def change(self, request: Request) -> Response:
+        account, body = self._account(request), await _body(request)
+        if account is None:
+            return _json({"error": "no such account"}, 404)
+        unknown = body.keys() - {"statuses", "inbound"}
+        if unknown:
+            raise ConfigurationError(f"there is no {min(unknown)!r} here; there are statuses and inbound")
+        statuses = _changed(account.pushes, body.get("statuses", {}))
+        account.inbound = _changed(account.inbound, body.get("inbound", {}))
+        account.pushes = statuses
+        self._sandbox.pushes.recover(account.login)
+        self._live.say("accounts")
+        return _json(settings_json(account))
+
+    def _account(self, request: Request) -> Account | None:
+        try:
+            return self._sandbox.accounts.get(str(request.path_params["login"]))
+        except KeyError:
+            return None
+
+    async def inbound(self, request: Request) -> Response:
+        """A subscriber writes; it goes out by every way that is set."""
+        body = await _body(request)
+        login, node = body.pop("login", ""), body.pop("node", 1)
+        values = [body.get(name) for name in ("from", "to", "text")]
+        if not all(isinstance(value, str) and value for value in values) or len(body) != len(values):
+            raise ConfigurationError("an inbound message has from, to and text (and login, and node), and nothing else")
+        if not isinstance(login, str) or isinstance(node, bool) or node not in {1, 2}:
+            raise ConfigurationError("login is a string, and node is 1 or 2")
+        sender, recipient, text = map(str, values)
+        message = self._sandbox.platform.inbound(sender=sender, recipient=recipient, text=text, login=login, node=node)
+        return _json(message_json(message, self._sandbox.clock), 201)

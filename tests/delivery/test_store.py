@@ -1,0 +1,151 @@
+"""What survives a restart, in a SQLite file and with a store that fails."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sms_traffic_async.delivery.intake import open_store
+from sms_traffic_async.delivery.store import Change, Kept, TrackingStore
+from sms_traffic_async.delivery.store_sqlite import SqliteTracking
+from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.messages import MOSCOW
+from sms_traffic_async.settings_tracking import TrackingOptions
+from sms_traffic_async.storage.sqlite import StorageError
+from tests.support.tracking import report, rig, sent
+from tests.support.virtual_loop import VirtualClock, virtual
+
+pytestmark = [virtual, pytest.mark.usefixtures("no_tasks_left")]
+
+
+def store(tmp_path: Path) -> SqliteTracking:
+    return SqliteTracking(tmp_path / "tracking.db", clock=VirtualClock())
+
+
+async def test_what_is_under_way_is_followed_after_a_restart(tmp_path: Path) -> None:
+    start = datetime.fromtimestamp(VirtualClock().wall(), UTC) + timedelta(hours=1)
+    async with rig("v2", "v1", store=store(tmp_path)) as it:
+        it.tracker.sent(sent("1", key="mine"))
+        it.tracker.sent(sent("2", "3", via="v1"))
+        it.tracker.sent(sent("later", start_at=start))
+        assert await it.tracker.record([report("3", "Delivered")])
+    async with rig("v2", "v1", store=store(tmp_path)) as it:
+        assert it.tracker.stats.followed == 3
+        it.platform.statuses |= {"1": "Delivered", "2": "Delivered", "later": "Delivered"}
+        async with it.tracker.updates() as updates:
+            ended = {update.message_id: update for update in [await anext(updates) for _ in range(3)]}
+        assert (ended["1"].key, ended["1"].via) == ("mine", "v2")
+        assert [ids for _, route, ids in it.platform.asked if route == "v1"] == [("2",)]  # of 3 the end was kept
+        assert [part.status for part in ended["2"].details] == ["Delivered", "Delivered"]
+        assert min(it.platform.times("later")) - 1000 > 3600
+    async with rig("v2", "v1", store=store(tmp_path)) as it:
+        assert it.tracker.stats.followed == 0
+
+
+async def test_a_final_status_that_nobody_took_comes_again_under_its_id_and_one_that_was_does_not(
+    tmp_path: Path,
+) -> None:
+    async with rig(store=store(tmp_path)) as it:
+        for number in range(4):
+            it.tracker.sent(sent(str(number)))
+        await it.tracker.record(
+            [report(str(number), "Delivered", status_at=datetime.now(MOSCOW)) for number in range(3)]
+        )
+        first = it.tracker.updates()
+        await first.__aenter__()
+        seen = [await anext(first), await anext(first)]  # the second is not acknowledged: we crash
+        await it.tracker.settled()
+    async with rig(store=store(tmp_path)) as it, it.tracker.updates() as updates:
+        again = [await anext(updates), await anext(updates)]
+        assert [update.message_id for update in again] == ["1", "2"]
+        assert again[0] == seen[1]
+        assert again[0].event_id == seen[1].event_id
+        assert again[0].status_at == seen[1].status_at
+        await it.tracker.record([report(str(number), "Delivered") for number in range(3)])  # repeats, all known
+        assert updates.stats.waiting == 0
+        await it.tracker.record([report("0", "Read")])
+        assert (await anext(updates)).status == "Read"
+    async with rig(store=store(tmp_path)) as it, it.tracker.updates() as updates:
+        assert updates.stats.waiting == 0
+        assert it.tracker.stats.followed == 1
+
+
+async def test_after_a_restart_the_reader_is_waited_for(tmp_path: Path) -> None:
+    async with rig(store=store(tmp_path), buffer=5) as it:
+        for number in range(10):
+            it.tracker.sent(sent(str(number)))
+        await it.tracker.record([report(str(number), "Delivered") for number in range(5)])
+    async with rig(store=store(tmp_path), buffer=5) as it:
+        assert not it.tracker.take([report("5", "Delivered")])  # they would push out what nobody took yet
+        async with it.tracker.updates() as updates:
+            assert [(await anext(updates)).message_id for _ in range(5)] == list("01234")
+            assert it.tracker.take([report("5", "Delivered")])
+            assert (await anext(updates)).message_id == "5"
+
+
+async def test_with_two_readers_it_is_taken_when_both_took_it(tmp_path: Path) -> None:
+    async with rig(store=store(tmp_path)) as it:
+        it.tracker.sent(sent("1"))
+        async with it.tracker.updates() as one:
+            other = it.tracker.updates()
+            await other.__aenter__()
+            await it.tracker.record([report("1", "Delivered")])
+            await anext(one)
+        await it.tracker.settled()
+    async with rig(store=store(tmp_path)) as it, it.tracker.updates() as updates:
+        assert (await anext(updates)).message_id == "1"
+
+
+async def test_a_second_process_cannot_have_the_store(tmp_path: Path) -> None:
+    async with rig(store=store(tmp_path)):
+        with pytest.raises(ConfigurationError, match="in use"):
+            async with rig(store=store(tmp_path)):
+                pass
+
+
+class Failing:
+    """A store whose disk is full for a while."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.saved: list[Change] = []
+        self.closed = False
+
+    async def open(self, *, finished: int) -> Kept:
+        return Kept()
+
+    async def save(self, changes: Sequence[Change], /) -> None:
+        if self.full:
+            raise StorageError("disk full")
+        self.saved += changes
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_a_store_that_fails_is_told_to_whoever_records_and_nothing_is_dropped() -> None:
+    failing = Failing()
+    disk: TrackingStore = failing
+    async with rig(store=disk) as it:
+        it.tracker.sent(sent("1"))
+        with pytest.raises(StorageError):
+            await it.tracker.record([report("1", "Delivered")])
+        failing.full = False
+        await it.tracker.record([report("1", "Delivered")])  # the platform came again
+        assert [type(change).__name__ for change in failing.saved] == ["Followed", "Ended"]
+        recording = asyncio.create_task(it.tracker.record([report("1", "Read")]))
+        await asyncio.sleep(0)
+        recording.cancel()
+        await asyncio.wait([recording])
+    assert [type(change).__name__ for change in failing.saved] == ["Followed", "Ended", "Ended"]
+    assert failing.closed
+
+
+async def test_the_options_name_a_file_a_store_or_nothing(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    assert open_store(TrackingOptions(), clock=clock) is None
+    assert isinstance(open_store(TrackingOptions(store=tmp_path / "x.db"), clock=clock), SqliteTracking)
+    failing = Failing()
+    assert open_store(TrackingOptions(store=failing), clock=clock) is failing

@@ -1,0 +1,234 @@
+"""F15: SMPP at 200 messages a second with receipts, for as long as is asked, with faults on.
+
+The sandbox runs in a process of its own; what is weighed is the client: memory, tasks, descriptors. In real
+time, over TLS. Run by ``nox -s soak``::
+
+    python -m tests.soak.run_soak --minutes 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sms_traffic_async.errors import Outcome, SendError
+from sms_traffic_async.messages import Message, StatusUpdate
+from sms_traffic_async.settings import Credentials, Settings
+from tests.protocols.smpp.kit import Client, client
+
+__all__ = ("MOST_GROWTH", "Sample", "Soak", "slope")
+
+TICK = 0.05
+MOST_OPEN = 5_000
+"""Messages without outcome; beyond, the load would measure its own queue."""
+MOST_GROWTH = 0.25
+"""MB a minute over the second half of the run that still counts as flat: the allocator's own wandering."""
+SETTLE = 15.0
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_CODES = {Outcome.ACCEPTED: 1, Outcome.REJECTED: 2, Outcome.NOT_SENT: 3, Outcome.UNKNOWN: 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The process at one moment; ``tasks`` without those that wait for a message of theirs."""
+
+    seconds: float
+    sent: int
+    open: int
+    receipts: int
+    reconnects: int
+    megabytes: float
+    tasks: int
+    descriptors: int
+    worst_ms: float
+
+    def row(self) -> str:
+        """A line of the table."""
+        cells = (f"{self.seconds / 60:.1f}", self.sent, self.open, self.receipts, self.reconnects,
+                 f"{self.megabytes:.1f}", self.tasks, self.descriptors, f"{self.worst_ms:.0f}")  # fmt: skip
+        return "| " + " | ".join(map(str, cells)) + " |"
+
+
+HEAD = "| minute | handed in | open | receipts | reconnects | RSS, MB | tasks | descriptors | longest loop pause, ms |"
+
+
+def slope(samples: Sequence[Sample]) -> float:
+    """Megabytes a minute, by least squares."""
+    count = len(samples)
+    minutes = [one.seconds / 60 for one in samples]
+    middle, weight = sum(minutes) / count, sum(one.megabytes for one in samples) / count
+    spread = sum((at - middle) ** 2 for at in minutes)
+    return sum((at - middle) * (one.megabytes - weight) for at, one in zip(minutes, samples, strict=True)) / spread
+
+
+@dataclass
+class Soak:
+    """One run."""
+
+    client: Client
+    rate: float
+    minutes: float
+    every: float = 5.0
+    outcomes: bytearray = field(default_factory=bytearray)
+    samples: list[Sample] = field(default_factory=list)
+    receipts: int = 0
+    sends: set[asyncio.Task[None]] = field(default_factory=set)
+    held_back: int = 0
+    worst: float = 0.0
+
+    def take(self, updates: Sequence[StatusUpdate]) -> bool:
+        """The application's end of the receipts."""
+        self.receipts += sum(update.status.is_final for update in updates)
+        return True
+
+    async def _send(self, index: int) -> None:
+        text = f"Код {index}" + (" и длинное продолжение" * 5 if index % 10 == 0 else "")
+        try:
+            await self.client.smpp.submit(Message(to=f"79{index:09d}", text=text))
+        except SendError as error:
+            self.outcomes[index] = _CODES[error.outcome]
+        else:
+            self.outcomes[index] = _CODES[Outcome.ACCEPTED]
+
+    async def run(self) -> None:
+        """Hand messages in at the rate, whatever becomes of them."""
+        self.client.hub.receiving.updates = self.take
+        loop = asyncio.get_running_loop()
+        begun = due = loop.time()
+        end, sampled = begun + self.minutes * 60, begun
+        owed = 0.0
+        while due < end:
+            due += TICK
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            self.worst = max(self.worst, loop.time() - due)
+            owed += self.rate * TICK
+            while owed >= 1:
+                owed -= 1
+                self._hand_in()
+            if due - sampled >= self.every:
+                sampled = due
+                self._sample(due - begun)
+        await asyncio.sleep(SETTLE)  # real time: whatever was unanswered at the end, and its receipts
+        if self.sends:
+            await asyncio.wait(self.sends, timeout=60)
+        self._sample(loop.time() - begun)
+
+    def _hand_in(self) -> None:
+        if len(self.sends) >= MOST_OPEN:
+            self.held_back += 1
+            return
+        self.outcomes.append(0)
+        task = asyncio.create_task(self._send(len(self.outcomes) - 1))
+        self.sends.add(task)
+        task.add_done_callback(self.sends.discard)
+
+    def _sample(self, seconds: float) -> None:
+        stats = self.client.smpp.stats()
+        sample = Sample(
+            seconds=seconds,
+            sent=len(self.outcomes),
+            open=stats.open,
+            receipts=self.receipts,
+            reconnects=stats.reconnects,
+            megabytes=int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE / 1e6,
+            tasks=len(asyncio.all_tasks()) - len(self.sends),
+            descriptors=len(os.listdir("/proc/self/fd")) - 1,
+            worst_ms=self.worst * 1000,
+        )
+        self.worst = 0.0
+        self.samples.append(sample)
+        if len(self.samples) % max(1, round(60 / self.every)) == 0:
+            print(sample.row(), flush=True)
+
+    def verdict(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """What the table amounts to, held against what the platform accepted."""
+        taken: Mapping[str, int] = told["accepted"]
+        half = [one for one in self.samples[:-1] if one.seconds >= self.minutes * 30]
+        false: dict[str, int] = dict.fromkeys(("lost", "false_refusals", "duplicates", "missing"), 0)
+        for index, code in enumerate(self.outcomes):
+            times = taken.get(f"79{index:09d}", 0)
+            parts = 2 if index % 10 == 0 else 1
+            false["lost"] += code == _CODES[Outcome.ACCEPTED] and times < parts
+            false["false_refusals"] += code in {2, 3} and times > 0
+            false["duplicates"] += times > parts
+            false["missing"] += code == 0
+        row: dict[str, Any] = {name: self.outcomes.count(code) for code, name in enumerate(
+            ("missing", "accepted", "rejected", "not_sent", "unknown"))}  # fmt: skip
+        row |= false | {
+            "held_back": self.held_back,
+            "faults": told["faults"],
+            "reconnects": self.samples[-1].reconnects,
+            "receipts": self.receipts,
+            "slope_mb_per_minute": round(slope(half), 3),
+            "tasks": sorted({one.tasks for one in half}),
+            "descriptors": sorted({one.descriptors for one in half}),
+        }
+        # A link more, or one less, is a descriptor and a task of a connect under way.
+        row["holds"] = (
+            not any(false.values())
+            and not self.held_back
+            and row["slope_mb_per_minute"] <= MOST_GROWTH
+            and max(row["tasks"]) - min(row["tasks"]) <= 3
+            and max(row["descriptors"]) - min(row["descriptors"]) <= 3
+        )
+        return row
+
+
+@contextlib.asynccontextmanager
+async def platform() -> AsyncIterator[tuple[dict[str, Any], asyncio.subprocess.Process]]:
+    """The sandbox's process, and what it told of itself."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.soak.platform",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 26,
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(await process.stdout.readline()), process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def soak(minutes: float, rate: float, every: float = 5.0) -> dict[str, Any]:
+    """Run, print the table, and judge."""
+    async with platform() as (told, process):
+        context = ssl.create_default_context(cadata=told["authority"])
+        credentials = Credentials(login=told["login"], password=told["password"])
+        settings = Settings(credentials=credentials)
+        async with client(told["servers"], settings=settings, ssl_context=context, window=50) as one:
+            run = Soak(one, rate, minutes, every)
+            print(HEAD, "|" + "---|" * HEAD.count(" | ") + "---|", sep="\n", flush=True)
+            await run.run()
+        output, _ = await process.communicate(b"")
+        return run.verdict(json.loads(output))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--rate", type=float, default=200.0)
+    arguments = parser.parse_args()
+    begun = time.perf_counter()
+    row = asyncio.run(soak(arguments.minutes, arguments.rate))
+    print(json.dumps(row | {"seconds": round(time.perf_counter() - begun)}))
+    print("passed" if row["holds"] else "FAILED")
+    return int(not row["holds"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
