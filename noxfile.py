@@ -64,6 +64,33 @@ def faults(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.faults.run_v2", *(session.posargs or ["--messages", "100000"]))
     session.run("python", "-m", "tests.faults.run_unkeyed", *(session.posargs or ["--messages", "40000"]))
+    session.run("python", "-m", "tests.faults.run_tracking")
+    session.run("python", "-m", "tests.faults.run_following", "--messages", "20000", "--per-life", "2500")
+    session.run("python", "-m", "tests.faults.run_outbox")
+
+
+@nox.session
+def faults_smpp(session: nox.Session) -> None:
+    """F1, F3, F8, F9 and F11 over SMPP: 4,000 cuts, twice 100,000 messages over 1,000 killed links. Takes minutes."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.faults.smpp_cuts")
+    session.run("python", "-m", "tests.faults.smpp_figures")
+    arguments = session.posargs or ["--messages", "100000", "--kills", "1000"]
+    session.run("python", "-m", "tests.faults.run_smpp", *arguments)
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """F5, F6, F7 and the SMPP binder on a real PostgreSQL: workers killed, the server restarted. Takes minutes."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.faults.run_cluster", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """F15: 200 messages a second over SMPP, with receipts and faults, in real time; ``-- --minutes 10``."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.soak.run_soak", *(session.posargs or ["--minutes", "10"]))
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
     pip install 'sms-traffic-async[aiohttp]'
     export SMS_TRAFFIC_API_KEY=public/secret
+    export SMS_WEBHOOK_SECRET=...  # to be told by pushes; without it, wait_for asks
     python examples/aiohttp_service.py --port 8080
 
 Without an account: ``sms-traffic sandbox`` prints the variables to export.
@@ -10,11 +11,13 @@ Without an account: ``sms-traffic sandbox`` prints the variables to export.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from sms_traffic_async import DeadlineExceeded, InvalidMessage, NotSent, OutcomeUnknown, Rejected, SmsTraffic
+from sms_traffic_async.webhooks.aiohttp import register
 
 SMS = web.AppKey("sms", SmsTraffic)
 LONGEST_WAIT = 60.0
@@ -22,8 +25,7 @@ LONGEST_WAIT = 60.0
 
 async def sms_session(app: web.Application) -> AsyncIterator[None]:
     """One session for the whole process; leaving it lets what is under way finish."""
-    async with SmsTraffic.from_env() as sms:
-        app[SMS] = sms
+    async with app[SMS]:
         yield
 
 
@@ -58,6 +60,10 @@ async def balance(request: web.Request) -> web.Response:
 
 def make_app() -> web.Application:
     app = web.Application()
+    app[SMS] = sms = SmsTraffic.from_env()
+    secret = os.environ.get("SMS_WEBHOOK_SECRET")
+    if secret:  # the platform is given https://your.host/sms/statuses/SECRET
+        register(app, "/sms", sms.webhooks(secret=secret))
     app.cleanup_ctx.append(sms_session)
     app.add_routes([web.post("/messages", send), web.get("/balance", balance)])
     return app
@@ -66,4 +72,5 @@ def make_app() -> web.Application:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8080)
-    web.run_app(make_app(), host="127.0.0.1", port=parser.parse_args().port)
+    # An access log would show the secret of the webhook's path.
+    web.run_app(make_app(), host="127.0.0.1", port=parser.parse_args().port, access_log=None)

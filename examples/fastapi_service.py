@@ -2,22 +2,24 @@
 
     pip install 'sms-traffic-async[fastapi]' uvicorn
     export SMS_TRAFFIC_API_KEY=public/secret
-    uvicorn examples.fastapi_service:app
+    export SMS_WEBHOOK_SECRET=...  # to be told by pushes: python -c 'import secrets; print(secrets.token_urlsafe(24))'
+    uvicorn examples.fastapi_service:app --no-access-log --no-proxy-headers
 
 Without an account: ``sms-traffic sandbox`` prints the variables to export.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from pydantic import BaseModel
 
-from sms_traffic_async import InvalidMessage, NotSent, OutcomeUnknown, Rejected, SmsTraffic
+from sms_traffic_async import DeadlineExceeded, InvalidMessage, NotSent, OutcomeUnknown, Rejected, SmsTraffic
 
 SECONDS_TO_LIVE = 120
 """A code that comes later is of no use: it is not sent any more."""
@@ -30,6 +32,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with SmsTraffic.from_env() as sms:
         app.state.sms = sms
         app.state.codes = {}
+        secret = os.environ.get("SMS_WEBHOOK_SECRET")
+        if secret:
+            # The platform is given https://your.host/sms/statuses/SECRET. It tells of every status at once; without
+            # it, wait_for asks. An access log would show the secret: --no-access-log, or webhooks.AccessLogFilter.
+            app.mount("/sms", sms.webhooks(secret=secret))
         yield
 
 
@@ -89,6 +96,19 @@ async def status(message_id: str, sms: Sms) -> dict[str, Any]:
     return {"status": str(reply.found[0].status), "final": reply.found[0].is_final}
 
 
-# --- status pushes -----------------------------------------------------------
-# Instead of asking, let the platform tell: mount sms_traffic_async.webhooks.WebhookApp
-# here, and hand it a function that stores what it is given.
+@app.get("/messages/{message_id}/end")
+async def end(message_id: str, sms: Sms, wait: Annotated[float, Query(gt=0, le=60)] = 30) -> dict[str, Any]:
+    """Wait until it is known what became of a message: by a push or by asking, whichever tells first."""
+    try:
+        update = await sms.wait_for(message_id, timeout=wait)
+    except DeadlineExceeded as error:
+        return {"status": None if error.last is None else str(error.last.status), "final": False}
+    except InvalidMessage:
+        raise HTTPException(404, detail="no message can have such an id") from None
+    return {"status": str(update.status), "final": True, "told_by": update.source}
+
+
+@app.post("/messages/{message_id}/checked", status_code=204)
+async def checked(message_id: str, sms: Sms) -> None:
+    """The code was used: tell the platform. Calls at the same time share a request."""
+    await sms.mark_checked(message_id)

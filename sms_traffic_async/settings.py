@@ -132,10 +132,11 @@ class HttpOptions:
         trust_env: let proxy variables of the environment apply to our own
             client. Off, because they can lead credentials elsewhere.
         in_flight: v2 requests under way at once, per session.
-        batching: messages that are sent while all of those are under way share
-            the next request, each with its own text and outcome.
-        batch: the most messages of such a request; it takes fewer where an
-            answer would take longer than a second.
+        batching: messages that are sent while a request is under way share
+            the next one, each with its own text and outcome.
+        batch: the most messages of such a request. It begins with 100 at most,
+            and grows and shrinks so that an answer stays under a second; the
+            document names no limit.
         rate: requests a second that the token allows, in all; ``None`` sends
             as many as there are, and waits where the platform says so (429).
         keep_alive: seconds an idle connection is kept.
@@ -152,7 +153,7 @@ class HttpOptions:
     trust_env: bool = False
     in_flight: int = 4
     batching: bool = True
-    batch: int = 100
+    batch: int = 250
     rate: float | None = None
     keep_alive: float = 20.0
     max_answer_bytes: int = 2_000_000
@@ -169,7 +170,7 @@ class HttpOptions:
         trust_env: bool = False,
         in_flight: int = 4,
         batching: bool = True,
-        batch: int = 100,
+        batch: int = 250,
         rate: float | None = None,
         keep_alive: float = 20.0,
         max_answer_bytes: int = 2_000_000,

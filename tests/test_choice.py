@@ -182,7 +182,7 @@ def test_only_what_left_nothing_behind_may_be_followed(error: SendError, follows
 
 
 def test_concurrency_fills_the_batches() -> None:
-    assert bulk_concurrency(both(), "v2") == bulk_concurrency(both(), "v1") == 800
+    assert bulk_concurrency(both(), "v2") == bulk_concurrency(both(), "v1") == 2000
     assert bulk_concurrency(both(), "soap") == 8
     assert bulk_concurrency(both(), "smpp") == 20
     assert bulk_concurrency(both(http=HttpOptions(batching=False)), "v2") == 8

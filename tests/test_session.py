@@ -150,7 +150,7 @@ async def test_an_unknown_outcome_is_resolved(sandbox: Sandbox) -> None:
 
 async def test_close_ends_calls_with_an_honest_outcome(sandbox: Sandbox) -> None:
     sandbox.faults.add(FaultRule(effect=Latency(seconds=25), operation="send"))
-    sms = session(sandbox, http=HttpOptions(in_flight=2), timeouts=Timeouts(read=60, deadline=120))
+    sms = session(sandbox, http=HttpOptions(in_flight=2, batch=1), timeouts=Timeouts(read=60, deadline=120))
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(outcome(sms, number)) for number in range(4)]
         waiting = group.create_task(follow(sms))

@@ -13,7 +13,20 @@ from typing import Any
 import cyclopts
 
 from sms_traffic_async._version import __version__
-from sms_traffic_async.cli import balance, demo, incoming, listen, lists, report, sandbox, segments, send, status
+from sms_traffic_async.cli import (
+    balance,
+    demo,
+    incoming,
+    listen,
+    lists,
+    outbox,
+    report,
+    sandbox,
+    segments,
+    send,
+    status,
+    worker,
+)
 from sms_traffic_async.cli.output import Exit, Output, UsageError
 from sms_traffic_async.errors import SmsTrafficError
 
@@ -28,10 +41,11 @@ app = cyclopts.App(
         "needs no credentials."
     ),
 )
-for _module in (demo, send, status, balance, report, incoming, segments, listen):
+for _module in (demo, send, status, balance, report, incoming, segments, listen, worker):
     app.command(_module.command, name=_module.NAME)
 app.command(sandbox.app)
 app.command(lists.app)
+app.command(outbox.app)
 
 
 def run(tokens: Sequence[str]) -> int:

@@ -39,6 +39,13 @@ async def serve_it(
     smpp_ca_file: Annotated[
         Path | None, Parameter(help="Write the authority here that SMPP over TLS is to be trusted by.")
     ] = None,
+    config: Annotated[
+        Path | None, Parameter(help="A TOML file with accounts, numbers, switches and pace to begin with.")
+    ] = None,
+    data: Annotated[
+        Path | None, Parameter(help="Keep messages, logs and accounts in this SQLite file across restarts.")
+    ] = None,
+    record: Annotated[Path | None, Parameter(help="Write everything that happens to this file, for replay.")] = None,
     port_file: Annotated[Path | None, Parameter(help="Write the URLs here as JSON once they listen.")] = None,
     profile: Annotated[
         str | None, Parameter(help="Faults: healthy, flaky, throttled, slow, dead-node or malformed.")
@@ -69,12 +76,39 @@ async def serve_it(
         smpp_tls_port=smpp_tls_port,
         smpp_tls_port2=smpp_tls_port2,
         smpp_ca_file=smpp_ca_file,
+        config=config,
+        data=data,
+        record=record,
         open=open,
         port_file=port_file,
         profile=profile,
         seed=seed,
         proxied=proxied,
     )
+    await serve(options, write=_json_writer(Output(json=True)) if json else None)
+    return Exit.DONE
+
+
+@app.command(name="replay")
+async def replay_it(
+    recording: Annotated[Path, Parameter(help="What --record wrote.")],
+    /,
+    *,
+    fast: Annotated[bool, Parameter(negative="", help="Move the clock: hours take moments.")] = False,
+    config: Annotated[
+        Path | None, Parameter(help="A TOML file to begin with: where an account's pushes go, for example.")
+    ] = None,
+    port: Annotated[int | None, Parameter(help="HTTP of node 1; 0 takes free ports for everything.")] = None,
+    open: Annotated[bool | None, Parameter(negative="", help="Show the inbox page in your browser.")] = None,  # noqa: A002 - the option's name
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Print a JSON object once it listens, and at the end.")
+    ] = False,
+) -> int:
+    """Serve a fresh platform where a recorded run happens again: messages, statuses, answers, faults, pushes to you."""
+    from sms_traffic_async.sandbox.serve import ServeOptions, serve
+
+    free: dict[str, Any] = {"port2": 0, "smtp_port": 0} if port == 0 else {}
+    options = ServeOptions.from_env(replay=recording, fast=fast, config=config, port=port, open=open, **free)
     await serve(options, write=_json_writer(Output(json=True)) if json else None)
     return Exit.DONE
 
@@ -172,6 +206,8 @@ def _json_writer(output: Output) -> Callable[[str], None]:
         place = line.split()
         if line == "ready":
             output.record({"event": line, "nodes": nodes, **places, "environment": environment})
+        elif place[0] in {"replayed", "data", "record"}:
+            output.record({"event": place[0], "text": line})
         elif len(place) == 1 and not equals:
             output.record({"event": line})
         elif place[0] == "node":

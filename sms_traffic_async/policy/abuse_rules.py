@@ -22,7 +22,7 @@ _MICRO = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AbuseRules:
-    """Limits for one-time codes (RELIABILITY 7.9). Times are seconds.
+    """Limits for one-time codes. Times are seconds.
 
     Attributes:
         countries: prefixes of the numbers that may be written to, such as

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.policy.turns import Line, wait
+from sms_traffic_async.policy.window import Window
 
 __all__ = ("RateLimiter", "RateSnapshot", "wait")
 
@@ -47,6 +48,8 @@ LEAST = 0.5
 LONGEST_HOLD = 1.0
 SHORTEST_HOLD = 0.1
 FASTEST = 1e9
+LONGEST_LAG = 1.0
+"""Seconds of lateness that are made up for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,11 @@ class RateLimiter:
     Args:
         rate: units per second; ``None`` for no limit.
         burst: units that may go at once after a rest, at least 1.
+        window: the platform's own count, where every unit is one request. Who comes late
+            for its turn then holds nobody else up: the window bounds what goes.
+
+    Attributes:
+        window: as given.
 
     Raises:
         ConfigurationError: a value is not a finite number above 0 (``burst``: 1 or more).
@@ -102,9 +110,10 @@ class RateLimiter:
         "_tat",
         "_throttles",
         "line",
+        "window",
     )
 
-    def __init__(self, rate: float | None, *, burst: float = 1.0) -> None:
+    def __init__(self, rate: float | None, *, burst: float = 1.0, window: Window | None = None) -> None:
         if type(burst) not in {int, float} or not 1 <= burst < math.inf:
             raise ConfigurationError("burst is a number of at least 1")
         self._burst = float(burst)
@@ -121,6 +130,7 @@ class RateLimiter:
         self._recent = 0.0
         self._recent_at = -math.inf
         self.line = Line()
+        self.window = window
 
     @property
     def rate(self) -> float | None:
@@ -151,16 +161,19 @@ class RateLimiter:
         """When the next ``cost`` may go: ``now`` or later. Reserves nothing."""
         self._look(now)
         moment = max(now, self._paused, self._last)
+        if self.window is not None:
+            moment = max(moment, self.window.ready_at())
         if self._allowed == math.inf:
             return moment
         return max(moment, self._tat - (self._burst - min(cost, self._burst)) / self._allowed)
 
-    def take(self, cost: float, now: float) -> float:
+    def take(self, cost: float, now: float, due: float = math.inf) -> float:
         """Reserve.
 
         Args:
             cost: units, 0 or more. More than ``burst`` goes at once and is paid afterwards.
             now: the time.
+            due: the moment it waited for and, if a timer was late, has passed. Counts with a ``window`` only.
 
         Returns:
             The moment it may go, not before ``now`` and not before any earlier reservation.
@@ -168,7 +181,8 @@ class RateLimiter:
         moment = self.ready_at(now, cost)
         self._before_last = (self._tat, self._last)
         self._last, self._last_cost = moment, cost
-        self._tat = max(self._tat, moment)
+        began = moment if self.window is None else min(moment, max(due, moment - LONGEST_LAG))
+        self._tat = max(self._tat, began)
         if self._allowed != math.inf:
             self._tat += cost / self._allowed
         return moment

@@ -73,13 +73,15 @@ async def wait(limiter: RateLimiter, cost: float = 1.0, *, clock: Clock, before:
     try:
         if next(iter(line.places)) is not place and not await _first(place, before - now):
             return False
+        due = ready
         while (ready := limiter.ready_at(now := clock.monotonic(), cost)) > now:
             if ready > before:
                 return False
+            due = ready
             await clock.sleep(min(ready - now, LONGEST_NAP))
         if now > before:
             return False
-        limiter.take(cost, now)
+        limiter.take(cost, now, due)
         return True
     finally:
         line.leave(place)

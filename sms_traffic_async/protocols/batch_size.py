@@ -13,6 +13,8 @@ GOAL = 1.0
 """Seconds in which a request is to be answered."""
 AIM = 0.8
 """Seconds aimed at, so that usual variation stays under the goal."""
+START = 100
+"""Messages of the first batch at most; as long as answers are fast, the next ones grow."""
 MEMORY = 0.85
 """What the weight of an answer is multiplied by with each one after it."""
 STEEPEST_CUT = 4
@@ -26,7 +28,7 @@ class BatchSize:
     """Adapts the size of batches.
 
     Args:
-        most: the largest batch; also the first one.
+        most: the largest batch; the first one holds at most ``START``.
 
     Attributes:
         now: messages the next batch may hold.
@@ -36,7 +38,7 @@ class BatchSize:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.now = most
+        self.now = min(most, START)
         self._w = self._n = self._t = self._nn = self._nt = 0.0
 
     @property

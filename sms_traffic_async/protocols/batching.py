@@ -2,10 +2,12 @@
 
 Rules
 -----
-1. While fewer than N requests are in flight a message leaves at once, alone, in
-   its caller's own task. Batching costs a lone message nothing.
-2. When all N are busy, messages queue (``lanes``); the next request that is free
-   takes as many of them as its answer can be expected for within a second.
+1. While no request is under way a message leaves at once, alone, in its caller's
+   own task. Batching costs a lone message nothing.
+2. Otherwise messages queue (``lanes``). Of at most N requests the next one that is
+   free takes as many of them as its answer can be expected for within a second; at
+   the end of the loop's turn, so that all who send in that turn are in it, and all
+   who send again when they hear of a batch that was answered.
 3. No task, timeout scope or semaphore a message: one task a batch, one timer for
    all deadlines.
 4. The queue is bounded. What does not fit waits for room until its deadline; a
@@ -71,8 +73,9 @@ class Batcher(Generic[I]):
     ) -> None:
         self._carrier = carrier
         self._life = life
-        self._slots = slots
+        self._all_slots = self._slots = slots
         self._room = room
+        self._turning = 0
         self._lanes: Lanes[I] = Lanes()
         self._crowd: OrderedDict[I, None] = OrderedDict()
         self._alarms: Alarms[I] = Alarms(clock, self._ring)
@@ -84,10 +87,11 @@ class Batcher(Generic[I]):
         return self._lanes.waiting + len(self._crowd)
 
     def slot(self) -> Slot | None:
-        """A free request for one message, if nobody waits for it. Its ``free`` must be called."""
-        if not self._slots or self._lanes.waiting:
+        """A request for one message, if none is under way and nobody waits. Its ``free`` must be called."""
+        if self._slots != self._all_slots or self._turning or self._lanes.waiting:
             return None
-        return self._slot()
+        self._slots -= 1
+        return Slot(self._freed, self.size.answered)
 
     async def send(self, item: I) -> Outcome:
         """Wait until an item has its outcome.
@@ -102,12 +106,14 @@ class Batcher(Generic[I]):
         except SessionClosed:
             return self._carrier.not_sent(item, "closed")
         item.quit = self.leave
-        waiter = item.waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter = item.waiter = loop.create_future()
         self._alarms.set(item, item.limit)
         if self._lanes.waiting < self._room and not self._crowd:
             self._lanes.put(item)
-            if self._slots:
-                self._pump()
+            if self._slots and not self._turning:
+                self._turning += 1
+                loop.call_soon(self._turned)
         else:
             self._crowd[item] = None
         try:
@@ -120,12 +126,19 @@ class Batcher(Generic[I]):
             self._life.forget(item)
         return item.result()
 
-    def _slot(self) -> Slot:
-        self._slots -= 1
-        return Slot(self._freed, self.size.answered)
-
     def _freed(self) -> None:
         self._slots += 1
+        self._pump()
+
+    def _answered(self) -> None:
+        # Its callers are about to hear of it, in the next turn, and many of them send again at once.
+        self._slots += 1
+        self._turning += 1
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._turned)
+
+    def _turned(self) -> None:
+        self._turning -= 1
         self._pump()
 
     def _pump(self) -> None:
@@ -134,7 +147,8 @@ class Batcher(Generic[I]):
             while self._crowd and self._lanes.waiting < self._room:
                 one, _ = self._crowd.popitem(last=False)
                 self._lanes.put(one)
-            slot = self._slot()
+            self._slots -= 1
+            slot = Slot(self._answered, self.size.answered)
             self._life.spawn(self._carry(self._carrier.flight(items, slot), slot), "batch")
 
     async def _carry(self, flight: Flight[I, Any], slot: Slot) -> None:

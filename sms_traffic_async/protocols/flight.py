@@ -129,18 +129,18 @@ class Item:
         """Its outcome; the first one stays."""
         if self.outcome is None and self.failure is None:
             self.outcome = outcome
-            self._wake()
+            self.delivery = None
+            waiter = self.waiter
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
 
     def fail(self, failure: Exception) -> None:
         """It could not even be tried; every caller gets an error of its own."""
         if self.outcome is None and self.failure is None:
             self.failure = copy.copy(failure).with_traceback(None)
-            self._wake()
-
-    def _wake(self) -> None:
-        self.delivery = None
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
+            self.delivery = None
+            if self.waiter is not None and not self.waiter.done():
+                self.waiter.set_result(None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'over' if self.over else 'waiting'}>"
@@ -205,7 +205,7 @@ class Flight(Generic[I, D]):
         waiting: list[tuple[list[I], D | None]] = [(self._items, None)]
         while waiting:
             given, older = waiting.pop()
-            items = [item for item in given if not item.over]
+            items = [item for item in given if item.outcome is None and item.failure is None]
             if not items:
                 continue
             self._delivery = delivery = self._deliver(items, older)

@@ -7,7 +7,7 @@ there is no message without an entry and no entry without a message.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import overload
 
@@ -58,6 +58,8 @@ class AcceptLog:
         self._entries: deque[AcceptEntry] = deque()
         self._by_tracking: dict[str, int] = {}
         self.total = 0
+        self.keepers: list[Callable[[AcceptEntry | None], None]] = []
+        """Called with every entry; with ``None`` when all are forgotten."""
 
     def add(self, entry: AcceptEntry) -> None:
         """Write one down."""
@@ -66,6 +68,8 @@ class AcceptLog:
             self._drop_oldest()
         self._entries.append(entry)
         self.total += 1
+        for keeper in self.keepers:
+            keeper(entry)
         if entry.tracking_data is not None:
             self._by_tracking[entry.tracking_data] = self._by_tracking.get(entry.tracking_data, 0) + 1
 
@@ -92,6 +96,8 @@ class AcceptLog:
         self._entries.clear()
         self._by_tracking.clear()
         self.total = 0
+        for keeper in self.keepers:
+            keeper(None)
 
     def _drop_oldest(self) -> None:
         label = self._entries.popleft().tracking_data

@@ -37,6 +37,9 @@ MAX_PER_TURN = 500
 SETTLE_TURNS = 12
 """Loop turns given to coroutines that an entry woke, before time moves on."""
 
+LATEST = 190_287_792_000.0
+"""A date has four digits of a year, on every platform."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
@@ -198,7 +201,7 @@ class SandboxClock:
         """Move the clock forward; everything due on the way happens before this returns.
 
         Raises:
-            ConfigurationError: not a length of time, or a negative one.
+            ConfigurationError: not a length of time, a negative one, or one that ends too late.
 
         Cancellation: the clock stays where it got to.
         """
@@ -206,6 +209,8 @@ class SandboxClock:
         async with self._moving:
             here = self.now()
             target = here + seconds
+            if target > LATEST:
+                raise ConfigurationError("the sandbox's clock ends with the year 8000")
             self._disarm()
             self._still = here
             try:

@@ -6,18 +6,20 @@ that is not ``application/json`` (which a foreign page could post without asking
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import control_json as shown
+from sms_traffic_async.sandbox.account_values import change_account
 from sms_traffic_async.sandbox.clock import ClockStopped
 from sms_traffic_async.sandbox.control_live import PREFIX, live_routes
 from sms_traffic_async.sandbox.effects import EFFECTS, suits
@@ -29,6 +31,7 @@ from sms_traffic_async.sandbox.pushes_control import push_routes
 from sms_traffic_async.sandbox.reading import analysis_of
 from sms_traffic_async.sandbox.search import matcher
 from sms_traffic_async.sandbox.smpp_control import smpp_routes
+from sms_traffic_async.sandbox.store import StoredMessage
 from sms_traffic_async.sandbox.waiting import wait_for_message
 
 if TYPE_CHECKING:
@@ -38,19 +41,8 @@ __all__ = ("PREFIX", "control_app")
 
 MOST_SHOWN = 1_000
 LONGEST_WAIT = 60.0
+EXPORTED_AT_ONCE = 200
 STRUCK = ("v2", "v1", "soap", "smpp", "smtp", "push")
-ACCOUNT_FIELDS = frozenset(
-    {
-        "balance",
-        "credit",
-        "price",
-        "originators",
-        "any_originator",
-        "default_originator",
-        "blocked",
-        "http_allowed",
-    }
-)
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -63,6 +55,7 @@ def control_app(sandbox: Sandbox) -> Starlette:
             ("GET", "health", control.health),
             ("POST", "reset", control.reset),
             ("GET", "messages", control.messages),
+            ("GET", "messages.jsonl", control.export),
             ("GET", "messages/wait", control.wait),
             ("GET", "messages/{id}", control.message),
             ("GET", "accepted", control.accepted),
@@ -100,7 +93,13 @@ async def _bad_request(_request: Request, error: Exception) -> Response:
     return _json({"error": str(error)}, 400)
 
 
-_HANDLERS = {ConfigurationError: _bad_request, ClockStopped: _closing}
+async def _refused(_request: Request, error: Exception) -> Response:
+    """No such path, or not this method: in JSON as everything here."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    return Response(orjson.dumps({"error": error.detail}), error.status_code, error.headers, "application/json")
+
+
+_HANDLERS = {ConfigurationError: _bad_request, ClockStopped: _closing, HTTPException: _refused}
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -161,6 +160,17 @@ class _Control:
         found = [message for message in reversed(self.sandbox.messages) if matches(message)]
         page = found[offset : offset + limit]
         return _json({"total": len(found), "messages": [shown.message_json(one, self.sandbox.clock) for one in page]})
+
+    async def export(self, request: Request) -> Response:
+        matches = matcher(request.query_params.get("q", ""))
+        found = [message for message in self.sandbox.messages if matches(message)]
+        headers = _HEADERS | {"content-disposition": 'attachment; filename="messages.jsonl"'}
+        return StreamingResponse(self._lines(found), headers=headers, media_type="application/jsonl")
+
+    async def _lines(self, messages: list[StoredMessage]) -> AsyncIterator[bytes]:
+        for start in range(0, len(messages), EXPORTED_AT_ONCE):
+            piece = messages[start : start + EXPORTED_AT_ONCE]
+            yield b"".join(orjson.dumps(shown.message_json(one, self.sandbox.clock)) + b"\n" for one in piece)
 
     async def message(self, request: Request) -> Response:
         store = self.sandbox.platform.store
@@ -287,26 +297,6 @@ class _Control:
             account = accounts.get(str(request.path_params["login"]))
         except KeyError:
             return _json({"error": "no such account"}, 404)
-        for name, value in body.items():
-            setattr(account, name, _account_value(name, value))
+        change_account(account, body)
         self.live.say("accounts")
         return await self.accounts(request)
-
-
-def _account_value(name: str, value: Any) -> Any:
-    if name not in ACCOUNT_FIELDS:
-        raise ConfigurationError(f"an account's {name!r} cannot be changed; {', '.join(sorted(ACCOUNT_FIELDS))} can")
-    if name in {"balance", "credit", "price"}:
-        try:
-            return Decimal(str(value))
-        except InvalidOperation:
-            raise ConfigurationError(f"{name} is a number") from None
-    if name in {"originators", "blocked"}:
-        items = cast("list[Any]", value) if isinstance(value, list) else [None]  # type: ignore[redundant-cast]
-        if not all(isinstance(one, str) for one in items):
-            raise ConfigurationError(f"{name} is a list of strings")
-        return set(items)
-    wanted = str if name == "default_originator" else bool
-    if not isinstance(value, wanted):
-        raise ConfigurationError(f"{name} is a {wanted.__name__}")
-    return value

@@ -93,6 +93,9 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
         _MESSAGES,
         {"q": QUERY, "limit": _LIMIT, "offset": COUNT | {"maximum": _QUERY_BOUND}},
     ),
+    ("GET", "messages.jsonl"): Operation(
+        "The messages of a search as JSON Lines (application/jsonl), oldest first", _ANYTHING, {"q": QUERY}
+    ),
     ("GET", "messages/wait"): Operation(
         "The first message that a search finds, now or as soon as it comes (a long poll)",
         _object(("message",), message={"anyOf": [_ref("Message"), {"type": "null"}]}, newest=_list(_ref("Message"))),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -158,12 +158,15 @@ class Faults:
         self._made = 0
         self.log: deque[FaultRecord] = deque(maxlen=KEEP_LOG)
         self.injected = 0
+        self.listeners: list[Callable[[], None]] = []
+        """Called when the rules in use have changed."""
 
     def add(self, rule: FaultRule, *, seed: int | str = 0) -> FaultRule:
         """Put a rule to use; it is returned under the name the log will give it."""
         self._made += 1
         rule = rule if rule.name else replace(rule, name=f"{rule.effect.kind} {self._made}")
         self._armed.append(_Armed(rule, f"{seed}/{len(self._armed)}/{rule.effect.kind}"))
+        self._changed()
         return rule
 
     def remove(self, rule: FaultRule | str) -> int:
@@ -171,11 +174,13 @@ class Faults:
         kept = [armed for armed in self._armed if rule not in {armed.rule, armed.rule.name}]
         gone = len(self._armed) - len(kept)
         self._armed = kept
+        self._changed()
         return gone
 
     def clear(self) -> None:
         """Take every rule away; the log stays."""
         self._armed = []
+        self._changed()
 
     def reset(self) -> None:
         """Take every rule away and forget what they did."""
@@ -194,6 +199,10 @@ class Faults:
         self.clear()
         for rule in PROFILES[name]:
             self.add(rule, seed=seed)
+
+    def _changed(self) -> None:
+        for listener in self.listeners:
+            listener()
 
     def draw(self, protocol: str, node: int, operation: str, request_id: str) -> tuple[Injected, ...]:
         """What this request suffers, in the order of the rules; counted and logged."""

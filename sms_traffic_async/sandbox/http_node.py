@@ -23,7 +23,7 @@ from sms_traffic_async.sandbox.http_call import Answer, Call, HttpRoom, Interrup
 from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.store import Exchange
 
-__all__ = ("NodeApp", "read_body", "write")
+__all__ = ("BodyTooLargeError", "NodeApp", "read_body", "write")
 
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 

@@ -28,6 +28,8 @@ Way = Callable[[StoredMessage], object]
 
 KEEP_ANSWERS = 10_000
 ANSWER_MAX_PARTS = 255
+LONGEST_ADDRESS = 20
+"""Octets of an address in SMPP (3.4, 5.2.8), the narrowest of the ways."""
 
 
 class Inbound:
@@ -53,10 +55,15 @@ class Inbound:
             node: the node that delivers it.
 
         Raises:
-            ConfigurationError: there is no such login, or the text is empty.
+            ConfigurationError: there is no such login, the text is empty, or a number cannot be one.
         """
         if not text or not sender or not recipient:
             raise ConfigurationError("an inbound message has a sender, a recipient and a text")
+        for address in (sender, recipient):
+            if not (address.isascii() and address.isprintable() and len(address) <= LONGEST_ADDRESS):
+                raise ConfigurationError(
+                    f"a number or a name has up to {LONGEST_ADDRESS} printable characters of ASCII"
+                )
         if login and not self._platform.accounts.has_login(login):
             raise ConfigurationError("there is no such login")
         message = self._platform.receive(sender=sender, recipient=recipient, text=text, login=login, node=node)

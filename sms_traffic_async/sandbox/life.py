@@ -95,6 +95,8 @@ class Life:
         self._clock = clock
         self.pace = pace
         self.listeners: list[Callable[[StatusChange], None]] = []
+        self.sends: list[Callable[[StoredMessage], None]] = []
+        """Called with every message that goes to the operator."""
         self._generation = 0
 
     def begin(self, message: StoredMessage, outcome: NumberOutcome, *, rejected: bool = False) -> None:
@@ -105,24 +107,57 @@ class Life:
             outcome: what its number says.
             rejected: end it as Rejected whatever the number says (spam).
         """
-        course = "rejected" if rejected else outcome.course
-        start = max(message.submitted_at, message.start_at or 0.0) + self.pace.send
-        self._clock.call_at(start, self._send, self._generation, message, course, outcome.code)
+        message.course, message.course_code = "rejected" if rejected else outcome.course, outcome.code
+        self._begin(message)
+
+    def resume(self, message: StoredMessage, outcome: NumberOutcome) -> None:
+        """A message of an earlier run goes on where it was; what was due meanwhile happens at once.
+
+        Args:
+            message: the message.
+            outcome: what its number says; for one whose life had not begun.
+        """
+        if not message.course:
+            message.course, message.course_code = outcome.course, outcome.code
+        course, since, pace = message.course, message.status_at or 0.0, self.pace
+        step = (self._generation, message, course, message.course_code)
+        if message.sent_at is None:
+            self._begin(message)
+        elif message.status == BUFFERED and course != "never":
+            self._clock.call_at(since + self._wait(message, course), self._finish, *step)
+        elif message.status == DELIVERED and course in _UPGRADE_OF:
+            self._clock.call_at(since + pace.upgrade, self._raise, self._generation, message, _UPGRADE_OF[course])
+        elif not message.status and course == "rejected":
+            self._clock.call_at(message.sent_at + pace.final, self._finish, *step)
+        elif not message.status and course != "silent":
+            self._clock.call_at(message.sent_at + pace.buffer, self._buffer, *step)
 
     def check(self, message: StoredMessage) -> None:
         """The subscriber passed the code on: the message is Checked."""
         if message.status != CHECKED:
             self._reach(message, CHECKED, self._clock.now())
 
+    def reach(self, message: StoredMessage, status: str) -> None:
+        """A message gets a status now, whatever its number says (a replay)."""
+        if message.sent_at is None:
+            message.sent_at = self._clock.now()
+        self._reach(message, status, self._clock.now())
+
     def forget(self) -> None:
         """Stop every life that is under way."""
         self._generation += 1
+
+    def _begin(self, message: StoredMessage) -> None:
+        start = max(message.submitted_at, message.start_at or 0.0) + self.pace.send
+        self._clock.call_at(start, self._send, self._generation, message, message.course, message.course_code)
 
     def _send(self, generation: int, message: StoredMessage, course: str, code: int) -> None:
         if generation != self._generation:
             return
         now = self._clock.now()
         message.sent_at = now
+        for listener in self.sends:
+            listener(message)
         if course == "rejected":
             # The spam filter and the SMSC refuse before anything is buffered.
             self._clock.call_at(now + self.pace.final, self._finish, generation, message, course, code)

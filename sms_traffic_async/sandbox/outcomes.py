@@ -7,7 +7,7 @@ suffix wins, and of equal ones the newest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -88,9 +88,14 @@ BUILT_IN: tuple[NumberOutcome, ...] = (
 
 
 class Outcomes:
-    """The table in use."""
+    """The table in use.
 
-    def __init__(self) -> None:
+    Args:
+        own: rules beside the built-in ones, or in place of them.
+    """
+
+    def __init__(self, own: Iterable[NumberOutcome] = ()) -> None:
+        self._own = tuple(own)
         self._by_suffix: dict[str, NumberOutcome] = {}
         self._lengths: tuple[int, ...] = ()
         self.reset()
@@ -114,8 +119,8 @@ class Outcomes:
         self._lengths = ()
 
     def reset(self) -> None:
-        """Back to the built-in table."""
-        self._by_suffix = {outcome.suffix: outcome for outcome in BUILT_IN}
+        """Back to the built-in table, and the rules it was made with."""
+        self._by_suffix = {outcome.suffix: outcome for outcome in (*BUILT_IN, *self._own)}
         self._lengths = tuple(sorted({len(suffix) for suffix in self._by_suffix}, reverse=True))
 
     def of(self, number: str) -> NumberOutcome:

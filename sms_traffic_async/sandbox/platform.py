@@ -109,13 +109,14 @@ class Platform:
         switches: Switches | None = None,
         pace: Pace | None = None,
         keep: int = KEEP_NEWEST,
+        outcomes: Sequence[NumberOutcome] = (),
     ) -> None:
         self.clock = clock
         self.accounts = accounts
         self.switches = switches or Switches()
         self.store = Store(clock, keep_newest=keep)
         self.accepted = AcceptLog(clock)
-        self.outcomes = Outcomes()
+        self.outcomes = Outcomes(outcomes)
         self.life = Life(clock, pace or Pace())
         self.faults = Faults(clock)
         self.findings = Findings(clock)
@@ -196,6 +197,14 @@ class Platform:
         account = self.accounts.get(message.login.partition(":")[0])
         spam = self.switches.antispam and self.spam.is_spam(account, message.to, message.text)
         self.life.begin(message, outcome, rejected=spam)
+        for listener in self.arrivals:
+            listener(message)
+
+    def resume(self, message: StoredMessage) -> None:
+        """Take a message of another run in as it was; its statuses are told by `Life.reach`."""
+        self.store.add(message)
+        draft = Draft(to=message.to, text=message.text, tracking_data=message.tracking_data)
+        self._log(draft, message, message.id)
         for listener in self.arrivals:
             listener(message)
 
@@ -304,7 +313,7 @@ class Platform:
         self.store.add(message)
         return message
 
-    def _log(self, draft: Draft, arrival: Arrival, message_id: str) -> None:
+    def _log(self, draft: Draft, arrival: Arrival | StoredMessage, message_id: str) -> None:
         self.accepted.add(
             AcceptEntry(
                 message_id=message_id,

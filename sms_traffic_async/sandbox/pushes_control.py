@@ -24,7 +24,7 @@ from sms_traffic_async.secrets import Secret
 if TYPE_CHECKING:
     from sms_traffic_async.sandbox.server import Sandbox
 
-__all__ = ("call_json", "push_routes", "settings_json")
+__all__ = ("call_json", "changed", "push_routes", "settings_json")
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 Settings = TypeVar("Settings", bound=PushSettings | InboundSettings)
@@ -61,7 +61,12 @@ def settings_json(account: Account) -> dict[str, Any]:
     return {"login": account.login, "statuses": asdict(account.pushes), "inbound": inbound}
 
 
-def _changed(settings: Settings, changes: object) -> Settings:
+def changed(settings: Settings, changes: object) -> Settings:
+    """A copy of settings with some of them changed, as JSON and TOML give them.
+
+    Raises:
+        ConfigurationError: no such setting, or a value it cannot have.
+    """
     if not isinstance(changes, dict):
         raise ConfigurationError("settings are an object")
     values = dict(cast("dict[str, Any]", changes))
@@ -235,8 +240,8 @@ class _Routes:
         unknown = body.keys() - {"statuses", "inbound"}
         if unknown:
             raise ConfigurationError(f"there is no {min(unknown)!r} here; there are statuses and inbound")
-        statuses = _changed(account.pushes, body.get("statuses", {}))
-        account.inbound = _changed(account.inbound, body.get("inbound", {}))
+        statuses = changed(account.pushes, body.get("statuses", {}))
+        account.inbound = changed(account.inbound, body.get("inbound", {}))
         account.pushes = statuses
         self._sandbox.pushes.recover(account.login)
         self._live.say("accounts")

@@ -17,7 +17,7 @@ from sms_traffic_async.sandbox.accounts import Principal
 from sms_traffic_async.sandbox.clock import SandboxClock
 from sms_traffic_async.sandbox.switches import Switches
 
-__all__ = ("RestrictiveIds", "Ticket")
+__all__ = ("Key", "RestrictiveIds", "Ticket")
 
 Key: TypeAlias = tuple[int, str, str]
 
@@ -54,6 +54,8 @@ class RestrictiveIds:
         self._clock = clock
         self._switches = switches
         self._until: dict[Key, float] = {}
+        self.keepers: list[Callable[[Key | None, float], None]] = []
+        """Called with every id that is used and until when; with ``None`` when all are forgotten."""
         self._in_flight: dict[Key, list[asyncio.Future[None]]] = {}
         self._working: dict[Key, int] = {}
         self._ends: deque[tuple[float, Key]] = deque()
@@ -98,6 +100,12 @@ class RestrictiveIds:
         """Forget every id that is not being worked on."""
         self._until.clear()
         self._ends.clear()
+        for keeper in self.keepers:
+            keeper(None, 0.0)
+
+    def restore(self, key: Key, until: float) -> None:
+        """An id that an earlier run has used."""
+        self._use(key, until)
 
     @property
     def waiting(self) -> int:
@@ -119,6 +127,8 @@ class RestrictiveIds:
     def _use(self, key: Key, until: float) -> None:
         self._until[key] = max(until, self._until.get(key, 0.0))
         self._ends.append((until, key))
+        for keeper in self.keepers:
+            keeper(key, self._until[key])
         now = self._clock.now()
         while self._ends and self._ends[0][0] <= now:
             _, old = self._ends.popleft()

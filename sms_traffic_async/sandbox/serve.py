@@ -17,6 +17,7 @@ from typing import Any
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.accounts import DEFAULT_API_KEY, DEFAULT_LOGIN, DEFAULT_PASSWORD
+from sms_traffic_async.sandbox.recording import read_recording
 from sms_traffic_async.sandbox.server import Sandbox
 from sms_traffic_async.secrets import Secret
 
@@ -47,6 +48,11 @@ class ServeOptions:
             is 4442, 4452, 4441 and 4451, or a free one where ``port`` is 0.
         smpp_ca_file: the certificate of the authority that SMPP over TLS is to be trusted by is written here once
             it listens, and removed at the end.
+        config: a TOML file with accounts, numbers, switches and pace.
+        data: a SQLite file that the state outlives a restart in.
+        record: everything is written to this file as it happens.
+        replay: a recording that happens again once it listens.
+        fast: the replay moves the clock, so that hours take moments.
         open: show the inbox page in the user's browser.
     """
 
@@ -66,12 +72,17 @@ class ServeOptions:
     smpp_tls_port: int | None = None
     smpp_tls_port2: int | None = None
     smpp_ca_file: Path | None = None
+    config: Path | None = None
+    data: Path | None = None
+    record: Path | None = None
+    replay: Path | None = None
+    fast: bool = False
     open: bool = False
 
     def __post_init__(self) -> None:
         for name in ("api_key", "password"):
             object.__setattr__(self, name, Secret(getattr(self, name)))
-        for name in ("port_file", "smpp_ca_file"):
+        for name in ("port_file", "smpp_ca_file", "config", "data", "record", "replay"):
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, Path(path))
@@ -149,7 +160,12 @@ async def serve(options: ServeOptions, *, write: Callable[[str], object] | None 
         smtp_port=options.smtp_port,
         smpp_ports=options.smpp_ports,
         smpp_tls_ports=options.smpp_tls_ports,
+        config=options.config,
+        data=options.data,
+        record=options.record,
     )
+    if options.replay is not None:
+        read_recording(options.replay)  # a file that is none is told before anything listens
     with _signals(stop):
         async with sandbox:
             with _ca_file(options.smpp_ca_file, sandbox), _port_file(options.port_file, sandbox):
@@ -158,8 +174,31 @@ async def serve(options: ServeOptions, *, write: Callable[[str], object] | None 
                 if options.open:
                     # In a thread: looking for a browser starts programs.
                     await asyncio.to_thread(webbrowser.open, sandbox.page_url)
-                await stop.wait()
+                await _replay_until(stop, sandbox, options, say)
+    for name, keeper in (("data", sandbox.data_file), ("record", sandbox.recorder)):
+        if keeper is not None and keeper.problem:
+            say(f"{name:7} {keeper.problem}")
     say("stopped")
+
+
+async def _replay_until(
+    stop: asyncio.Event, sandbox: Sandbox, options: ServeOptions, say: Callable[[str], object]
+) -> None:
+    """Wait for the end, with a replay going on where one is asked for."""
+    stopped = asyncio.create_task(stop.wait(), name="sandbox stop")
+    replay: asyncio.Task[int] | None = None
+    try:
+        if options.replay is not None:
+            replay = asyncio.create_task(sandbox.replay(options.replay, fast=options.fast), name="sandbox replay")
+            await asyncio.wait({replay, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if replay.done():
+                say(f"replayed {await replay} events")
+        await stopped
+    finally:
+        for task in (replay, stopped):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait({task})
 
 
 def _say(line: str) -> None:

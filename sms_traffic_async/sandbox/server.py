@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.accept_log import AcceptLog
 from sms_traffic_async.sandbox.accounts import DEFAULT_API_KEY, DEFAULT_LOGIN, DEFAULT_PASSWORD, Accounts
 from sms_traffic_async.sandbox.clock import Duration, SandboxClock
-from sms_traffic_async.sandbox.control_guard import LOCAL, Guard
+from sms_traffic_async.sandbox.config_file import Beginning, read_config
+from sms_traffic_async.sandbox.data_file import DataFile
 from sms_traffic_async.sandbox.faults import Faults
 from sms_traffic_async.sandbox.findings import Findings
 from sms_traffic_async.sandbox.http_listener import HttpListener
 from sms_traffic_async.sandbox.http_node import NodeApp
-from sms_traffic_async.sandbox.http_v1 import V1Room
-from sms_traffic_async.sandbox.http_v2 import V2Room
 from sms_traffic_async.sandbox.life import Pace
 from sms_traffic_async.sandbox.outcomes import Outcomes
-from sms_traffic_async.sandbox.page_files import NAMES, page_file
 from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.pushes import Pushes
+from sms_traffic_async.sandbox.recording import Recorder, read_recording
+from sms_traffic_async.sandbox.rooms import furnish
 from sms_traffic_async.sandbox.search import matcher
 from sms_traffic_async.sandbox.smpp import Smsc
 from sms_traffic_async.sandbox.smtp_replies import Replies
-from sms_traffic_async.sandbox.soap import SoapRoom
 from sms_traffic_async.sandbox.store import KEEP_NEWEST, StoredMessage
 from sms_traffic_async.sandbox.switches import Switches
 from sms_traffic_async.sandbox.waiting import wait_for_message
@@ -37,15 +38,12 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from starlette.applications import Starlette
-
     from sms_traffic_async.sandbox.network import FaultProxy
     from sms_traffic_async.sandbox.smtp import SmtpListener
 
 __all__ = ("NODES", "Sandbox")
 
 NODES = (1, 2)
-CONTROL_PREFIX = "/_sandbox/"
 State: TypeAlias = Literal["new", "open", "closed"]
 
 
@@ -73,6 +71,9 @@ class Sandbox:
         mail_relay: host and port of an SMTP server that reply letters are sent to;
             without it they are kept in ``.letters`` only.
         smpp_ports, smpp_tls_ports: of the two nodes' SMPP; 0 takes a free one, ``None`` has none of the kind.
+        config: a TOML file with accounts, numbers, switches and pace (docs/sandbox.md); what is given here goes before.
+        data: a SQLite file that the state outlives a restart in (docs/sandbox.md); of one sandbox at a time.
+        record: a file that everything is written to as it happens, for ``replay`` (docs/sandbox.md).
 
     Example::
 
@@ -103,6 +104,9 @@ class Sandbox:
         mail_relay: tuple[str, int] | None = None,
         smpp_ports: Sequence[int] | None = (0, 0),
         smpp_tls_ports: Sequence[int] | None = (0, 0),
+        config: str | Path | None = None,
+        data: str | Path | None = None,
+        record: str | Path | None = None,
     ) -> None:
         if any(given is not None and len(given) != len(NODES) for given in (ports, smpp_ports, smpp_tls_ports)):
             raise ConfigurationError("a sandbox has two nodes: ports are two numbers")
@@ -112,12 +116,16 @@ class Sandbox:
         self._proxied = proxied
         self._profile = (profile, seed)
         self.clock = SandboxClock(start, running=real_time)
-        accounts = Accounts.default(api_key=api_key, login=login, password=password)
-        self.platform = Platform(self.clock, accounts, switches=switches, pace=pace, keep=keep)
+        self._beginning = read_config(config) if config is not None else Beginning()
+        switches, pace = switches or self._beginning.switches, pace or self._beginning.pace
+        outcomes = self._beginning.outcomes
+        self.platform = Platform(
+            self.clock, self._accounts(), switches=switches, pace=pace, keep=keep, outcomes=outcomes
+        )
         self.platform.faults.profile(profile, seed)
         self._begun = (self.platform.switches, self.platform.life.pace)
         self.nodes: tuple[NodeApp, ...] = tuple(NodeApp(self.platform, node) for node in NODES)
-        self._furnish()
+        furnish(self, host)
         self.proxies: tuple[FaultProxy, ...] = ()
         self.smtp_proxy: FaultProxy | None = None
         self._smtp_port = smtp_port
@@ -129,6 +137,9 @@ class Sandbox:
         self.smpp = Smsc(self.platform, host)
         """The SMPP side: its addresses, who is bound, what waits for them, and means to break it off."""
         self._smpp_ports = (smpp_ports, smpp_tls_ports)
+        self.data_file = None if data is None else DataFile(self, data)
+        self.recorder = None if record is None else Recorder(self, record)
+        """Writes the recording; its ``.problem`` says why it has stopped."""
         self._listeners: tuple[HttpListener, ...] = ()
         self._closing = AsyncExitStack()
         self._state: State = "new"
@@ -147,6 +158,10 @@ class Sandbox:
             stack.callback(self.clock.close)
             self.clock.start()
             stack.push_async_callback(self.pushes.aclose)
+            for keeper in (self.data_file, self.recorder):
+                if keeper is not None:
+                    stack.push_async_callback(keeper.aclose)
+                    await keeper.start()
             self._listeners = tuple(HttpListener(app) for app in self.nodes)
             for listener, port in zip(self._listeners, self._ports, strict=True):
                 stack.push_async_callback(listener.aclose)
@@ -197,27 +212,9 @@ class Sandbox:
             stack.push_async_callback(self.smtp_proxy.aclose)
         await self.smpp.shield(stack)
 
-    def _furnish(self) -> None:
-        """Put the rooms of every HTTP protocol into the nodes, the control API and the page into the first."""
-        for app in self.nodes:
-            app.add_room("/v2/", V2Room(self.platform, app.node))
-            v1 = V1Room(self.platform)
-            for path in ("/multi.php", "//multi.php", "/list.php", "//list.php"):
-                app.add_room(path, v1)
-            soap = SoapRoom(self.platform, lambda: self.urls)
-            for path in ("/soap.php", "/soap.wsdl"):
-                app.add_room(path, soap)
-        local = LOCAL | {self._host.lower()}
-        self.nodes[0].mount(CONTROL_PREFIX, Guard(self._control, hosts=local))
-        page = Guard(lambda: page_file, hosts=local)
-        for name in ("", *NAMES):
-            self.nodes[0].place(f"/{name}", page)
-
-    def _control(self) -> Starlette:
-        # Starlette is imported by whoever uses the control API, not by every test.
-        from sms_traffic_async.sandbox.control import control_app
-
-        return control_app(self)
+    def _accounts(self) -> Accounts:
+        api_key, login, password = self._credentials
+        return self._beginning.make_accounts(api_key=api_key, login=login, password=password)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -274,6 +271,8 @@ class Sandbox:
         found = {"page": self.page_url, "node 1": first, "node 2": second, "soap": self.soap_urls[0]}
         if self._smtp is not None:
             found["smtp"] = "{}:{}".format(*self.smtp_address)
+        for node, tls in sorted(self.smpp.ports):
+            found[f"{'smpps' if tls else 'smpp'} {node}"] = "{}:{}".format(*self.smpp.address(node, tls=tls))
         return found
 
     def client_options(self) -> dict[str, Any]:
@@ -286,6 +285,23 @@ class Sandbox:
     async def advance(self, duration: Duration) -> None:
         """Move the clock: ``"2h"``, ``"90s"``, seconds or a timedelta; what is due happens before this returns."""
         await self.clock.advance(duration)
+
+    async def replay(self, path: str | Path, *, fast: bool = False) -> int:
+        """Let a recorded run happen again: messages, statuses, inbound messages, fault rules; your server is pushed to.
+
+        Args:
+            path: what ``record`` wrote.
+            fast: move the clock, so that hours take moments.
+
+        Returns:
+            How many events there were.
+
+        Raises:
+            ConfigurationError: no recording, or one that cannot be read.
+        """
+        recording = await asyncio.to_thread(read_recording, path)
+        await recording.replay(self, fast=fast)
+        return len(recording)
 
     async def wait_for(self, query: str = "", *, timeout: float = 5.0) -> StoredMessage:  # noqa: ASYNC109 - the public face
         """The first message that a search finds, now or as soon as it comes.
@@ -333,8 +349,7 @@ class Sandbox:
         """``reset``, and accounts, switches and pace as it was made with; the clock goes on."""
         self.reset()
         self.platform.switches, self.platform.life.pace = self._begun
-        api_key, login, password = self._credentials
-        self.platform.accounts.become(Accounts.default(api_key=api_key, login=login, password=password))
+        self.platform.accounts.become(self._accounts())
 
     @property
     def accepted(self) -> AcceptLog:

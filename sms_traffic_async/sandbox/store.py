@@ -8,7 +8,7 @@ only. The raw request that brought it is kept for the newest requests.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -49,6 +49,7 @@ class StoredMessage:
         status: the platform's word; ``""`` while there is none.
         error: the operator's reason, 1 to 17; 0 for none.
         history: every status with its time.
+        course, course_code: what its life is to bring; empty before it begins.
     """
 
     id: str
@@ -81,6 +82,8 @@ class StoredMessage:
     status_at: float | None = None
     read_at: float | None = None
     history: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    course: str = ""
+    course_code: int = 0
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -142,6 +145,10 @@ class Store:
         self._last_id = 0
         self._requests = 0
         self.total = 0
+        self.listeners: list[Callable[[Exchange], None]] = []
+        """Called with every request that is recorded."""
+        self.keepers: list[Callable[[StoredMessage | None], None]] = []
+        """Called with every message that came or has one more part; with ``None`` when all are forgotten."""
 
     def new_id(self, digits: int = 19) -> str:
         """A fresh id: growing, of 19 digits, or of 39 as the newest on the live platform."""
@@ -163,11 +170,13 @@ class Store:
         self._in_order.append(message)
         self._newest.append(message)
         self.total += 1
+        self._keep(message)
 
     def add_part(self, message: StoredMessage, part_id: str) -> None:
         """One more part of a message that is there already has come, under an id of its own."""
         message.part_ids += (part_id,)
         self._by_id[part_id] = message
+        self._keep(message)
 
     def get(self, message_id: str) -> StoredMessage | None:
         """The message of an id, if it is still kept."""
@@ -197,6 +206,8 @@ class Store:
 
     def record(self, exchange: Exchange) -> None:
         """Keep a request and its answer, as long as there is room."""
+        for listener in self.listeners:
+            listener(exchange)
         self._exchanges[exchange.request_id] = exchange
         self._exchange_bytes += len(exchange.body) + len(exchange.answer)
         while len(self._exchanges) > KEEP_EXCHANGES or self._exchange_bytes > KEEP_EXCHANGE_BYTES:
@@ -216,6 +227,20 @@ class Store:
         self._exchanges.clear()
         self._exchange_bytes = 0
         self.total = 0
+        self._keep(None)
+
+    @property
+    def counters(self) -> tuple[int, int]:
+        """The last id and the last request's number."""
+        return self._last_id, self._requests
+
+    def go_on(self, last_id: int, requests: int) -> None:
+        """Let ids and request names grow on from those of an earlier run."""
+        self._last_id, self._requests = max(self._last_id, last_id), max(self._requests, requests)
+
+    def _keep(self, message: StoredMessage | None) -> None:
+        for keeper in self.keepers:
+            keeper(message)
 
     def _forget_old(self) -> None:
         in_order = self._in_order

@@ -1,8 +1,7 @@
 """Who may come in: a secret in the URL, the networks pushes come from, and the proxies that are believed.
 
-The platform signs nothing (document; RELIABILITY in the project's notes: layered
-authenticity), so each layer is checked, and each refusal looks like a page that
-does not exist.
+The platform signs nothing (document), so there are layers: each is checked, and
+each refusal looks like a page that does not exist.
 """
 
 from __future__ import annotations

@@ -19,11 +19,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from sms_traffic_async.sandbox import Drop, FaultRule, Sandbox, Temporary
+from sms_traffic_async.sandbox import Drop, FaultRule, Latency, Sandbox, Temporary
+from sms_traffic_async.sandbox.pushes_settings import PushSettings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 NUMBER = "79161112233"
+SLOW = "79161119030"
+SECRET = "kN0t-a-secret_of-anybody"
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -46,6 +49,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         "PYTHONWARNINGS": "error",
         "SMS_TRAFFIC_API_KEY": sandbox.api_key,
         "SMS_TRAFFIC_NODES": ",".join(sandbox.urls),
+        "SMS_WEBHOOK_SECRET": SECRET,
     }
 
 
@@ -122,6 +126,52 @@ async def test_the_fastapi_service_when_the_platform_misbehaves(sandbox: Sandbox
         answer = await client.post("/codes", json={"phone": NUMBER})
         assert answer.json()["outcome"] == "sent"  # accepted, not answered, looked up: and not sent twice
         assert len(sandbox.accepted) == 2
+
+
+@needs("fastapi", "fastapi")
+@needs("uvicorn", "sandbox")
+async def test_the_fastapi_service_is_told_by_a_push(sandbox: Sandbox) -> None:
+    """The answer to who waits is made of the push itself: nobody was asked after it."""
+    sandbox.faults.add(FaultRule(effect=Latency(seconds=0), operation="statuses"))
+    command = ("-m", "uvicorn", "examples.fastapi_service:app", "--port", "0", "--no-access-log")
+    async with service(sandbox, *command) as client:
+        sandbox.accounts.get().pushes = PushSettings(url=str(client.base_url.join(f"/sms/statuses/{SECRET}")))
+        sent = (await client.post("/codes", json={"phone": SLOW})).json()["message_id"]
+        waiting = asyncio.create_task(client.get(f"/messages/{sent}/end"))
+        while not sandbox.faults.log:
+            await asyncio.sleep(0.01)  # somebody waits, and asked once
+        asked = len(sandbox.faults.log)
+        await sandbox.advance("2m")  # returns when the push was answered
+        assert sandbox.pushes.stats.waiting == 0
+        assert (await waiting).json() == {"status": "Delivered", "final": True, "told_by": "push"}
+        assert len(sandbox.faults.log) <= asked + 1  # no more than a question that was on its way
+        assert (await client.post(f"/messages/{sent}/checked")).status_code == 204
+        assert sandbox.messages[0].status == "Checked"
+
+
+@needs("fastapi", "fastapi")
+@needs("uvicorn", "sandbox")
+async def test_the_fastapi_service_asks_where_nobody_tells(sandbox: Sandbox) -> None:
+    sandbox.faults.add(FaultRule(effect=Latency(seconds=0), operation="statuses"))
+    command = ("-m", "uvicorn", "examples.fastapi_service:app", "--port", "0", "--no-access-log")
+    async with service(sandbox, *command) as client:
+        sent = (await client.post("/codes", json={"phone": NUMBER})).json()["message_id"]
+        await sandbox.advance("1m")
+        told = await client.get(f"/messages/{sent}/end")
+        assert told.json() == {"status": "Delivered", "final": True, "told_by": "poll"}
+        assert len(sandbox.faults.log) == 1  # the first question after it had its end told it
+
+
+@needs("aiohttp", "aiohttp")
+async def test_the_aiohttp_service_is_told_by_a_push(sandbox: Sandbox) -> None:
+    async with service(sandbox, "-u", "examples/aiohttp_service.py", "--port", str(free_port())) as client:
+        sandbox.accounts.get().pushes = PushSettings(url=str(client.base_url.join(f"/sms/statuses/{SECRET}")))
+        body = {"phone": SLOW, "text": "Заказ собран", "wait": 30}
+        waiting = asyncio.create_task(client.post("/messages", json=body))
+        await sandbox.wait_for(f"to:{SLOW}")
+        await sandbox.advance("2m")
+        assert (await waiting).json()["status"] == "Delivered"
+        assert sandbox.pushes.stats.failed == 0
 
 
 @needs("aiohttp", "aiohttp")

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Self
 
 from sms_traffic_async.errors import SendError
 from sms_traffic_async.outbox.postgres_binder import elected_sessions
@@ -142,7 +143,7 @@ class _Pool:
         self._told = json.dumps(told)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
-    async def __aenter__(self) -> _Pool:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -77,7 +77,9 @@ def limit_run(*, processes: int = 8, rate: float = 20.0, seconds: float = 60.0) 
         begin = time.time() + 1.5 + 0.3 * processes  # every process has been imported by then
         words = [dsn, str(rate), str(begin), str(begin + seconds)]
         running = [
-            subprocess.Popen([sys.executable, "-m", "tests.faults.cluster_limit", *words, str(Path(home) / str(number))])
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.cluster_limit", *words, str(Path(home) / str(number))]
+            )
             for number in range(processes)
         ]
         assert [process.wait(seconds + 60) for process in running] == [0] * processes

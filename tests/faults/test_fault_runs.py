@@ -53,7 +53,9 @@ async def test_without_a_key_nothing_is_repeated_but_by_choice(via: Unkeyed, on_
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("variant", [pytest.param(value, id=name) for name, value in VARIANTS.items()])
 async def test_nor_where_messages_share_requests(variant: Switches) -> None:
-    verdicts, faults = await fault_run(variant, count=BATCHED_COUNT, first=0, seed=11, in_flight=8, outage=20.0, batch=4)
+    verdicts, faults = await fault_run(
+        variant, count=BATCHED_COUNT, first=0, seed=11, in_flight=8, outage=20.0, batch=4
+    )
     assert verdicts.messages == BATCHED_COUNT
     assert not verdicts.evicted
     assert (verdicts.lost, verdicts.false_refusals, verdicts.missing, verdicts.wrong_answers) == (0, 0, 0, 0)

@@ -20,7 +20,6 @@ FLOORS = {
     "policy": 1,
     "protocols.http": 2,
     "protocols": 3,
-    "protocols.smpp.message_ids": 0,  # a value of SmppOptions
     "delivery": 4,
     "lifecycle": 3,
     "bulk": 4,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sms_traffic_async.sandbox import Account, Sandbox, Switches
+from sms_traffic_async.sandbox.account_values import ACCOUNT_FIELDS
 from sms_traffic_async.sandbox.accounts import OPERATIONS
-from sms_traffic_async.sandbox.control import ACCOUNT_FIELDS, PREFIX, control_app
+from sms_traffic_async.sandbox.control import PREFIX, control_app
 from sms_traffic_async.sandbox.effects import EFFECTS
 from sms_traffic_async.sandbox.faults import PROFILES
 from sms_traffic_async.sandbox.outcomes import BUILT_IN

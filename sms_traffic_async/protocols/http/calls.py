@@ -240,11 +240,17 @@ class HttpCalls:
                 return await attempt(node)
             if not await wait(limiter, clock=self.clock, before=deadline):
                 raise no_place(rules.operation, None, node)
+            window = limiter.window
+            passage = None if window is None else window.go(self.clock.monotonic())
             result = await attempt(node)
+            now = self.clock.monotonic()
+            throttled = isinstance(result, Attempt) and result.verdict is Verdict.THROTTLED
+            if window is not None and passage is not None and (not isinstance(result, Attempt) or result.answered):
+                window.answered(passage, now, refused=throttled)
             if not isinstance(result, Attempt):
-                limiter.succeeded(self.clock.monotonic())
-            elif result.verdict is Verdict.THROTTLED:
-                limiter.throttled(self.clock.monotonic())
+                limiter.succeeded(now)
+            elif throttled:
+                limiter.throttled(now)
             return result
 
         return await run_call(

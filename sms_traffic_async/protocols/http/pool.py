@@ -14,6 +14,7 @@ from typing import Any
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.policy.rate import RateLimiter
+from sms_traffic_async.policy.window import Window
 from sms_traffic_async.protocols.http.circuit import CredentialCircuit, RefusedLogins
 from sms_traffic_async.protocols.http.ports import (
     USER_AGENT,
@@ -30,8 +31,6 @@ __all__ = ("HttpPool",)
 
 SHARE_OF_RATE = 0.98
 """The network moves requests closer together: at the full rate, every second one would be the one too many."""
-LATENESS = 0.01
-"""Seconds that a timer may ring late without lowering the rate: half of what the share leaves."""
 
 _log = get_logger("http")
 
@@ -84,7 +83,7 @@ class HttpPool:
             return None
         limiter = self._limiters.get((credential, node))
         if limiter is None:
-            limiter = self._limiters[credential, node] = RateLimiter(rate * SHARE_OF_RATE, burst=1.0 + LATENESS * rate)
+            limiter = self._limiters[credential, node] = RateLimiter(rate * SHARE_OF_RATE, window=Window(rate))
         return limiter
 
     def ready(self, *, report: bool = False) -> Sender | None:

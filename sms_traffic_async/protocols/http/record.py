@@ -178,6 +178,23 @@ class SendRecord(Generic[M]):
         )
         self._tell("accepted", None)
 
+    def accept_made(self, made: Sequence[Submission]) -> None:
+        """The platform took every message; what is settled already stays as it is."""
+        taken = self._open
+        self.any_accepted = True
+        told = self._telemetry.accepted
+        if told is not None:
+            for old, new in zip(self._outcomes, made, strict=True):
+                if old is None:
+                    told(new)
+        if taken == len(made):
+            self._outcomes = list(made)
+        else:
+            self._outcomes = [new if old is None else old for old, new in zip(self._outcomes, made, strict=True)]
+        self._open = 0
+        if taken:
+            self._tell("accepted", None, taken)
+
     def fail(self, index: int, error: SendError) -> None:
         """It was not taken, and nothing else can have become of it."""
         self._settle(index, error)
@@ -185,9 +202,10 @@ class SendRecord(Generic[M]):
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """Every message's outcome; ``OutcomeUnknown`` for those that are still open."""
-        for index, member in list(self.open()):
-            self._settle(index, self._unknown(member))
-            self._tell("unknown", None)
+        if self._open:
+            for index, member in list(self.open()):
+                self._settle(index, self._unknown(member))
+                self._tell("unknown", None)
         return tuple(outcome for outcome in self._outcomes if outcome is not None)
 
     def _settle(self, index: int, outcome: Outcome) -> None:

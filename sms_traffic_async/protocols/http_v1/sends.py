@@ -53,7 +53,7 @@ class V1Sends:
     ) -> Submission:
         """Send one message; what ``sms.send`` does with a login and no API key.
 
-        Messages sent while all requests are under way share the next one
+        Messages sent while a request is under way share the next one
         (``HttpOptions.batching``); each keeps its own deadline and outcome.
 
         Args:

@@ -117,8 +117,12 @@ def item_of(
     originator = message.originator or originator
     if (
         message.transliterate is message.flash is message.truncate is False
-        and message.params is message.start_at is message.validity is message.batch_name is None
-        and message.max_parts is message.expires_in is None
+        and message.params is None
+        and message.start_at is None
+        and message.validity is None
+        and message.batch_name is None
+        and message.max_parts is None
+        and message.expires_in is None
         and max_parts >= PLATFORM_MAX_PARTS
         and (encoding := plain_encoding(message.text)) is not None
     ):

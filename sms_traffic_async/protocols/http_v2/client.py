@@ -66,7 +66,7 @@ class HttpV2:
     ) -> Submission:
         """Send one message; what ``sms.send`` does with an API key.
 
-        Messages sent while all requests are under way share the next one
+        Messages sent while a request is under way share the next one
         (``HttpOptions.batching``); each keeps its own deadline and outcome.
 
         Args:
@@ -321,6 +321,47 @@ class HttpV2:
             raise whole
         return SendReply(outcomes=outcomes, restrictive_id=batch.restrictive_id)
 
+    async def deliver(
+        self,
+        batch: Batch,
+        *,
+        timeout: float,  # noqa: ASYNC109 - the deadline of the whole call
+        expires_in: float | None = None,
+        since: float | None = None,
+    ) -> tuple[Outcome, ...] | None:
+        """Send a batch that somebody else froze and keeps, under the id it has; for the outbox.
+
+        Args:
+            batch: what to send. The same again is the same SMS for an hour.
+            timeout: seconds for the whole call, repeats and look-ups included.
+            expires_in: seconds after which no attempt begins.
+            since: an earlier process began to send this batch so many seconds ago, and nobody knows how it ended.
+
+        Returns:
+            The outcome of each message; ``None`` where the request was refused for what may be one message of it:
+            then none of it goes out, and it is for the caller to halve it.
+
+        Raises:
+            NotSent: the guard does not let one of the numbers through; nothing was sent now.
+
+        Cancellation: the platform may have taken it; the same batch may be delivered again with ``since``.
+        """
+        refused = self._only_to.refusal(destination.to for destination in batch.request.destinations)
+        if refused is not None:
+            raise refused
+        calls = self._calls
+        now = calls.clock.monotonic()
+        delivery = Delivery(
+            calls,
+            batch,
+            deadline=calls.deadline(timeout),
+            expires_at=math.inf if expires_in is None else now + expires_in,
+            shared=True,
+            maybe_at=None if since is None else now - since,
+        )
+        outcomes = await self._finish(delivery)
+        return outcomes or None
+
     async def _deliver(
         self,
         batch: Batch,
@@ -333,10 +374,13 @@ class HttpV2:
         calls.warn_of_short_validity(batch.request.validity)
         expires_at = math.inf if expires_in is None else calls.clock.monotonic() + expires_in
         delivery = Delivery(calls, batch, deadline=calls.deadline(timeout), expires_at=expires_at, slot=slot)
+        return await self._finish(delivery), delivery.whole_error
+
+    async def _finish(self, delivery: Delivery) -> tuple[Outcome, ...]:
         try:
             with self._scopes.call():
                 outcomes = await delivery.run()
                 self._scopes.probe_what_is_due()
         except (Interrupted, SessionClosed):
             outcomes = delivery.interrupted()
-        return outcomes, delivery.whole_error
+        return outcomes

@@ -59,6 +59,11 @@ class Addressed(Protocol):
         """Its label."""
         ...
 
+    @property
+    def plain(self) -> bool:
+        """It has a text and a label and no params, and neither needs an escape in JSON."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Destination:
@@ -99,6 +104,11 @@ class Destination:
         problem = _settle(self)
         if problem is not None:
             raise problem
+
+    @property
+    def plain(self) -> bool:
+        """Nobody looked."""
+        return False
 
     def __repr__(self) -> str:
         return f"Destination(to={mask_phone(self.to)!r})"
@@ -176,9 +186,16 @@ class SentDestination(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendAnswer:
-    """A ``/v2/send`` that was taken as a whole."""
+    """A ``/v2/send`` that was taken as a whole.
 
-    destinations: tuple[SentDestination, ...]
+    Attributes:
+        destinations: what it says of each.
+        ids: instead of those, where it was asked by label and says of each
+            label, in order, that it was taken: the ids.
+    """
+
+    destinations: tuple[SentDestination, ...] = ()
+    ids: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

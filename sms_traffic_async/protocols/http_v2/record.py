@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.protocols.http.record import SendRecord
@@ -17,10 +18,10 @@ from sms_traffic_async.protocols.http_v2.models import SendEvidence, SentDestina
 __all__ = ("Record",)
 
 
-# A frozen dataclass stores each of its fields through object.__setattr__; its slots take them at half the price, and
-# there is one for every message of a batch. Their order is that of the fields.
-_new = object.__new__
-_PUTS = tuple(getattr(Submission, name).__set__ for name in Submission.__slots__)
+class _Accepted:
+    """A ``Submission`` while it is made: the same slots, without the price of storing into a frozen one."""
+
+    __slots__ = Submission.__slots__
 
 
 class Record(SendRecord[Labelled]):
@@ -47,32 +48,43 @@ class Record(SendRecord[Labelled]):
         self.follow(older)
         self._ids = list(older._ids)
 
-    def accept_all(self, rows: Sequence[SentDestination | None], node: str) -> None:
-        """Take what an answer says of every message; ``None`` where it says nothing. Hot: one row a message."""
-        at = datetime.fromtimestamp(self._clock.wall(), UTC)
-        start_at, attempts, outcomes = self._start_at, self._attempts, self._outcomes
-        accepted = 0
+    def accept_rows(self, rows: Sequence[SentDestination | None], node: str) -> None:
+        """Take what an answer says of every message; ``None`` where it says nothing."""
         for index, row in enumerate(rows):
             if row is None:
                 continue
-            member = self._members[index]
             if row.fault is not None:
-                self.fail(index, fault_error(row.fault, node=node, key=member.key))
-            elif row.message_id is not None and outcomes[index] is None:
-                made = _new(Submission)
-                for put, value in zip(
-                    _PUTS,
-                    ("v2", (row.message_id,), member.key, member.to, node, at, "answer", member.label, member.parts,
-                     member.parts_exact, member.encoding, start_at, attempts),
-                    strict=True,
-                ):  # fmt: skip
-                    put(made, value)
-                outcomes[index] = made
-                accepted += 1
-        if accepted:
-            self._open -= accepted
-            self.any_accepted = True
-            self._tell("accepted", None, accepted)
+                self.fail(index, fault_error(row.fault, node=node, key=self._members[index].key))
+            elif row.message_id is not None:
+                self.accept(index, (row.message_id,), node, evidence="answer")
+
+    def accept_all(self, ids: Sequence[str], node: str) -> None:
+        """Every message was taken. Hot: one of these a message."""
+        at = datetime.fromtimestamp(self._clock.wall(), UTC)
+        start_at, attempts = self._start_at, self._attempts
+        made: list[Any] = []
+        for member, message_id in zip(self._members, ids, strict=True):
+            draft: Any = _Accepted()
+            draft.via = "v2"
+            draft.message_ids = (message_id,)
+            draft.key = member.key
+            draft.to = member.to
+            draft.node = node
+            draft.accepted_at = at
+            draft.evidence = "answer"
+            draft.tracking_data = member.label
+            draft.parts = member.parts
+            draft.parts_exact = member.parts_exact
+            draft.encoding = member.encoding
+            draft.start_at = start_at
+            draft.attempts = attempts
+            draft.__class__ = Submission
+            made.append(draft)
+        self.accept_made(made)
+
+    def assume(self, at: float) -> None:
+        """An earlier process made an attempt for the same request, which ended then and may have been taken."""
+        self.last_maybe = at
 
     def close(self, indexes: Collection[int]) -> None:
         """These are not asked about any more: what is open of them is unknown."""

@@ -78,6 +78,7 @@ class Delivery:
         slot: given back after the first attempt.
         shared: the messages are of several callers: the batch may be halved, and somebody may leave.
         older: the request that this one takes the place of.
+        maybe_at: monotonic seconds of an earlier process's attempt at this very request, which may have been taken.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Delivery:
         slot: Slot | None = None,
         shared: bool = False,
         older: Delivery | None = None,
+        maybe_at: float | None = None,
     ) -> None:
         self._calls = calls
         self._batch = batch
@@ -112,6 +114,8 @@ class Delivery:
         self.description = ""
         if older is not None:
             self._take_over(older)
+        if maybe_at is not None:
+            self._record.assume(maybe_at)
         self.whole_error: SendError | None = None
         """Why the request as a whole was refused or not sent; ``None`` where the messages differ, or nobody knows."""
 
@@ -223,7 +227,7 @@ class Delivery:
 
     def _read(self, answer: HttpAnswer) -> SendAnswer | Seen | Attempt:
         """What an answer says. Accepted ids are on record before anything is awaited again."""
-        result: SendAnswer | Fault | Attempt = self._calls.judge(answer, decode_send)
+        result: SendAnswer | Fault | Attempt = self._calls.judge(answer, self._decode)
         if isinstance(result, Fault):
             if result.code == DUPLICATE:
                 return Seen(fault=result, node=answer.node)
@@ -234,8 +238,15 @@ class Delivery:
                 self._slot.answered(len(self._batch.members), answer.ended - answer.started)
         return result
 
+    def _decode(self, body: bytes) -> SendAnswer | Fault:
+        labels = [member.label for member in self._batch.members]
+        return decode_send(body, labels if len(set(labels)) == len(labels) else ())
+
     def _take(self, answer: SendAnswer, node: str) -> None:
-        self._record.accept_all(match(self._batch.members, answer.destinations), node)
+        if answer.ids is not None:
+            self._record.accept_all(answer.ids, node)
+        else:
+            self._record.accept_rows(match(self._batch.members, answer.destinations), node)
         if self._record.has_open:
             self._record.left_unanswered()
 
@@ -278,7 +289,7 @@ class Delivery:
         if first and self._batch.chosen:
             await self._repeated_by_caller(seen)
             return False
-        if first:
+        if first and not record.ambiguous:
             # Nobody can have used an id that was just made: something between us and the platform
             # sent the request twice, and one of the two may have been taken.
             record.left_unanswered()

@@ -74,7 +74,7 @@ def encode_send(request: SendRequest, *, start_key: str = "startDateTime") -> by
     if request.max_parts is not None:
         sms["maxParts"] = request.max_parts
     body: dict[str, Any] = {"channels": {"sms": sms}} if sms else {}
-    body["destinations"] = [_destination(destination) for destination in request.destinations]
+    body["destinations"] = _destinations(request.destinations)
     if request.originator is not None:
         body["originator"] = request.originator
     if request.tracking_data is not None:
@@ -86,6 +86,17 @@ def encode_send(request: SendRequest, *, start_key: str = "startDateTime") -> by
     if request.restrictive_id is not None:
         body["restrictiveId"] = request.restrictive_id
     return orjson.dumps(body)
+
+
+def _destinations(destinations: Sequence[Addressed]) -> Any:
+    """Hot: a batch of plain messages is written as it stands, at half the price of two dictionaries for each."""
+    if not all(one.plain for one in destinations):
+        return [_destination(one) for one in destinations]
+    rows = [
+        f'{{"to":{one.to},"trackingData":"{one.tracking_data}","content":{{"sms":{{"message":"{one.text}"}}}}}}'
+        for one in destinations
+    ]
+    return orjson.Fragment(f"[{','.join(rows)}]")
 
 
 def _destination(destination: Addressed) -> dict[str, Any]:
@@ -123,13 +134,26 @@ def encode_checked(ids: Sequence[str]) -> bytes:
     return orjson.dumps(list(ids))
 
 
-def decode_send(body: bytes) -> SendAnswer | Fault:
+def decode_send(body: bytes, labels: Sequence[str] = ()) -> SendAnswer | Fault:
     """The answer to ``/v2/send``.
+
+    Args:
+        body: as it came.
+        labels: of the messages, in order, where they are all different; then
+            the usual answer is read into ``ids`` in one go.
 
     Raises:
         Damaged: it is none; whether the request was taken is unknown.
     """
-    return decode(body, _read_send)
+
+    def read(answer: Row) -> SendAnswer:
+        rows = as_list(answer.get("destinations"), "destinations")
+        ids = _ids(rows, labels) if labels else None
+        if ids is not None:
+            return SendAnswer(ids=ids)
+        return SendAnswer(destinations=tuple([_sent(row) for value in rows if (row := as_row(value)) is not None]))
+
+    return decode(body, read)
 
 
 def decode_statuses(body: bytes, *, node: str | None = None) -> tuple[StatusUpdate, ...] | Fault:
@@ -164,24 +188,24 @@ def decode_balance(body: bytes) -> tuple[Decimal, str] | Fault:
     return decode(body, _read_balance)
 
 
-def _read_send(answer: Row) -> SendAnswer:
-    rows = as_list(answer.get("destinations"), "destinations")
-    return SendAnswer(destinations=tuple(_sent(row) for value in rows if (row := as_row(value)) is not None))
+def _ids(rows: Sequence[Any], labels: Sequence[str]) -> tuple[str, ...] | None:
+    """The ids of an answer that has every label once, in order, with an id of digits and no error."""
+    try:
+        if [row["trackingData"] for row in rows] != labels:
+            return None
+        ids = tuple([row["id"] for row in rows])
+        digits = "".join(ids)
+        errors = [row.get("error") for row in rows]
+    except (KeyError, TypeError):
+        return None
+    lengths = [len(one) for one in ids]
+    if digits.isascii() and digits.isdigit() and min(lengths) > 0 and max(lengths) <= ID_MAX:
+        return ids if errors.count(None) == len(errors) else None
+    return None
 
 
 def _sent(row: Row) -> SentDestination:
-    message_id, error = row.get("id"), row.get("error")
-    if (
-        error is None
-        and type(message_id) is str
-        and message_id.isascii()
-        and message_id.isdigit()
-        and len(message_id) <= ID_MAX
-    ):
-        # Nearly all of them. The number is not looked at where the label is the message's own.
-        phone, label = row.get("phone"), row.get("trackingData")
-        if type(phone) is int and type(label) is str:
-            return SentDestination(str(phone), message_id, label, None, row)
+    error = row.get("error")
     fault = read_fault(error)
     message_id = read_id(first(row, "id", "smsId", "sms_id"))
     if error is not None and fault is None:

@@ -1,6 +1,6 @@
 """The stop after "too many" or "no room": growing, jittered, ended by one probe. Pure.
 
-SMPP.md, lesson 5: it belongs to the submit side and not to the message. What was
+It belongs to the submit side and not to the message. What was
 under way already tells nothing new when it is refused too; while one refusal
 follows the other, one message probes for all.
 """

@@ -1,6 +1,6 @@
 """What becomes of each message: refusals, repeats, deadlines, losses, and the error at the end.
 
-The slow half of `desk.Desk`. Rules (RELIABILITY 3.2, 3.3, 3.6; SMPP.md, lessons 3 and 5)
+The slow half of `desk.Desk`. Rules (docs/reliability.md, rows 18 to 29 and "Without a key")
 -----------------------------------------------------------------------------------
 1. A message of which nothing was written, or all of whose parts were refused,
    was not sent, and says so: `NotSent`, or the refusal. As long as that is so it
@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -62,7 +63,7 @@ FULL_FIRST: Final = 1.0
 
 _COUNTED: Final = ("accepted", "rejected", "not_sent", "unknown", "late", "throttled", "full", "repeated")
 _NEVER: Final = float("inf")
-_SLACK: Final = 1000
+SLACK: Final = 1000
 
 
 class Casework(Verdicts):
@@ -96,6 +97,8 @@ class Casework(Verdicts):
         self._options = options
         self._telemetry = telemetry
         self._life = life
+        # Most deadlines are later than the one before, and stand in a queue; the others on a heap.
+        self._line: deque[tuple[float, int, Parcel]] = deque()
         self._deadlines: list[tuple[float, int, Parcel]] = []
         self._open = 0
 
@@ -105,7 +108,7 @@ class Casework(Verdicts):
         if message_id:
             self.receiving.submitted(message_id, now)
         if not late:
-            self._landed(parcel, index)
+            parcel.flying -= 1
         ids = parcel.ids
         if ids is None:
             ids = parcel.ids = {}
@@ -126,12 +129,6 @@ class Casework(Verdicts):
         elif not parcel.flying:
             self._consider(parcel, now)
 
-    @staticmethod
-    def _landed(parcel: Parcel, index: int) -> None:
-        parcel.flying -= 1
-        if parcel.out is not None:
-            parcel.out.discard(index)
-
     def _withdraw_part(self, parcel: Parcel, index: int) -> None:
         """A part that was to be repeated has its answer after all."""
         todo = parcel.todo
@@ -146,7 +143,7 @@ class Casework(Verdicts):
     ) -> None:
         meaning = ruling_of(status).meaning
         if not late:
-            self._landed(parcel, index)
+            parcel.flying -= 1
         elif parcel.unanswered is not None:
             parcel.unanswered.pop(index, None)
         if meaning is Meaning.THROTTLED:
@@ -160,6 +157,7 @@ class Casework(Verdicts):
             return
         parcel.refusal, parcel.refused_by = int(status), link.server
         if parcel.final or late:
+            parcel.refused |= {index}
             self._consider(parcel, now)
         elif meaning is Meaning.THROTTLED or meaning is Meaning.FULL:
             parcel.repeats += 1
@@ -168,6 +166,7 @@ class Casework(Verdicts):
             self._try_again(parcel, index, link, now)
         else:
             parcel.final = True
+            parcel.refused |= {index}
             self.queue.drop(parcel)
             self._consider(parcel, now)
 
@@ -192,6 +191,7 @@ class Casework(Verdicts):
         other = next((name for name in self.names if tries.get(name, 0) < TRIES), None)
         if other is None or parcel.unanswered:
             parcel.final = True
+            parcel.refused |= {index}
             self.queue.drop(parcel)
             self._consider(parcel, now)
             return
@@ -206,7 +206,7 @@ class Casework(Verdicts):
         parcel, index = token if isinstance(token, tuple) else (token, 0)
         self.throttle.forgotten(token)
         link.brake.forgotten(token)
-        self._landed(parcel, index)
+        parcel.flying -= 1
         if parcel.unanswered is None:
             parcel.unanswered = {}
         repeated = parcel.unanswered[index] = parcel.unanswered.get(index, -1) + 1
@@ -235,7 +235,7 @@ class Casework(Verdicts):
         parcel, index = token if isinstance(token, tuple) else (token, 0)
         self.throttle.forgotten(token)
         link.brake.forgotten(token)
-        self._landed(parcel, index)
+        parcel.flying -= 1
         if not parcel.settled and not parcel.final:
             self.queue.give_back(parcel, index)
 
@@ -293,18 +293,27 @@ class Casework(Verdicts):
 
     def _expire(self, now: float) -> None:
         """Whatever is due for messages."""
-        heap = self._deadlines
+        heap, line = self._deadlines, self._line
         while heap and (heap[0][0] <= now or heap[0][2].settled):
             parcel = heapq.heappop(heap)[2]
+            if not parcel.settled:
+                self._on_time(parcel, now)
+        while line and (line[0][0] <= now or line[0][2].settled):
+            parcel = line.popleft()[2]
             if not parcel.settled:
                 self._on_time(parcel, now)
         self._compact()
 
     def _compact(self) -> None:
-        heap = self._deadlines
-        if len(heap) > _SLACK + 4 * self._open:
+        heap, line = self._deadlines, self._line
+        while line and line[0][2].settled:
+            line.popleft()
+        if len(heap) + len(line) > SLACK + 4 * self._open:
             heap[:] = [entry for entry in heap if not entry[2].settled]
             heapq.heapify(heap)
+            kept = [entry for entry in line if not entry[2].settled]
+            line.clear()
+            line.extend(kept)
 
     def _on_time(self, parcel: Parcel, now: float) -> None:
         if now >= parcel.deadline:
@@ -366,7 +375,7 @@ class Casework(Verdicts):
 
     def waiting(self) -> list[Parcel]:
         """Every message without an outcome, in the order of coming."""
-        found = {entry[1]: entry[2] for entry in self._deadlines if not entry[2].settled}
+        found = {entry[1]: entry[2] for entry in (*self._deadlines, *self._line) if not entry[2].settled}
         return [found[number] for number in sorted(found)]
 
     @property

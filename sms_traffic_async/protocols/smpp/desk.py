@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from sms_traffic_async.protocols.smpp.casework import Casework, Token
 from sms_traffic_async.protocols.smpp.events import (
@@ -41,7 +41,6 @@ _OK: Final = CommandStatus.ESME_ROK
 _NEVER: Final = float("inf")
 _SOON: Final = 1e-6
 """Timers come so much too early, and no rate is the worse for it."""
-_SLACK: Final = 1000
 
 
 class Desk(Casework):
@@ -53,6 +52,7 @@ class Desk(Casework):
     _timer_at = _NEVER
     _pump_at = _NEVER
     _stalled = False
+    _due = False
     _turn = 0
 
     def open_on(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -61,27 +61,43 @@ class Desk(Casework):
 
     def put(self, parcel: Parcel) -> None:
         """Take a message in."""
-        until = min(parcel.deadline, parcel.expires_at)
+        until = parcel.deadline
+        if parcel.expires_at < until:  # noqa: PLR1730 - min() costs four times as much, for every message
+            until = parcel.expires_at
         self._life.calls.add(parcel)
         self._open += 1
-        heap = self._deadlines
-        heapq.heappush(heap, (until, parcel.number, parcel))
-        if len(heap) > _SLACK + 4 * self._open:
-            self._compact()
+        line = self._line
+        if line and line[-1][0] > until:
+            heapq.heappush(self._deadlines, (until, parcel.number, parcel))
+        else:
+            line.append((until, parcel.number, parcel))
         if until < self._timer_at:
             self._wake_at(until)
         queue = self.queue  # SubmitQueue.put, inline
         queue.parts += parcel.count
         parcel.place = ""
         queue.lanes[parcel.lane].append(parcel)
-        if not self._stalled:
+        if self._due:
+            return
+        if self._stalled:
+            self._compact()  # else it is up to `pump`
+        elif len(self.links) == 1:
+            # What is put in one turn of the loop is written in one go, by the flush that follows.
+            self._due = True
+            self.links[0].wake()
+        else:
             self.pump(parcel.put_at)
 
-    def pump(self, now: float) -> None:  # noqa: C901 - runs for every message; calls cost more than branches
+    def fill(self, now: float) -> None:
+        """A link is about to be flushed: write what was put since the last time."""
+        if self._due:
+            self.pump(now)
+
+    def pump(self, now: float) -> None:
         """Write whatever may be written now."""
-        queue = self.queue
-        self._stalled = False
-        if not queue.parts:
+        self._stalled = self._due = False
+        self._compact()
+        if not self.queue.parts:
             return
         links = self.links
         if len(links) > 1:
@@ -93,63 +109,79 @@ class Desk(Casework):
             braked = link.brake.closed_since is not None
             if link.paused or link.leaving or (braked and not self._brake_opens(link, now)):
                 continue
-            room = link.session.room
-            while room:
-                if gated and not self._may_go(now):
-                    self._stalled = True
-                    return
-                parcel = link.current
-                if parcel is None or not parcel.pending or parcel.rests:
-                    if parcel is not None:
-                        self._release(link)
-                    parcel = queue.take(link.server, active=link.active)
-                    if parcel is None:
-                        stalled = False
-                        break
-                token = self._write(link, parcel, now)
-                room -= 1
-                if gated:
-                    self.limiter.take(1.0, now)
-                    self.throttle.goes(token)
-                if braked:
-                    link.brake.goes(token)
+            if gated or braked:
+                dry = self._trickle(link, now, gated=gated, braked=braked)
+                if dry is None:
+                    stalled = True
                     break
+            else:
+                room = link.session.room
+                dry = room > 0 and self._stream(link, now, room) is None
+            if dry:
+                stalled = False
         self._stalled = stalled
         if self.admission.waiting:
             self.admission.call()
 
-    def _write(self, link: Link, parcel: Parcel, now: float) -> Token:
-        # SubmitQueue.written, inline.
-        self.queue.parts -= 1
-        parcel.pending -= 1
-        token: Token = parcel
-        todo, index = parcel.todo, 0
-        if todo is not None:
-            index = todo.pop(0)
-            token = (parcel, index)
-            self._begun(link, parcel, index)
-        if parcel.node != link.server:
-            self._goes_to(parcel, link.server, now)
-        parcel.flying += 1
-        parcel.last_written = now
-        parcel.sequence = link.submit(parcel.bodies[index], now, token)
+    def _trickle(self, link: Link, now: float, *, gated: bool, braked: bool) -> bool | None:
+        """Write to one link under a limit or a brake.
+
+        Returns:
+            Whether nothing more waits for it; ``None`` if it is not the time for anything to go.
+        """
+        while link.session.room:
+            if gated and not self._may_go(now):
+                return None
+            token = self._stream(link, now, 1)
+            if token is None:
+                return True
+            if gated:
+                self.limiter.take(1.0, now)
+                self.throttle.goes(token)
+            if braked:
+                link.brake.goes(token)
+                break
+        return False
+
+    def _stream(self, link: Link, now: float, room: int) -> Token | None:
+        """Write so many parts to one link. Returns the last one's token, or ``None`` if nothing more waits for it."""
+        queue, server, session = self.queue, link.server, link.session
+        token: Token | None = None
+        octets = 0
+        while room:
+            parcel = link.current
+            if parcel is None or not parcel.pending or parcel.rests:
+                if parcel is not None:
+                    self._release(link)
+                parcel = queue.take(server, active=link.active)
+                if parcel is None:
+                    token = None
+                    break
+            # SubmitQueue.written, inline.
+            queue.parts -= 1
+            parcel.pending -= 1
+            todo, index = parcel.todo, 0
+            token = parcel
+            if todo is not None:
+                index = todo.pop(0)
+                token = (parcel, index)
+                parcel.held = bool(todo)
+                link.current = parcel if todo else None
+            if not parcel.node:
+                parcel.node = server
+                parcel.first_written = now
+            elif parcel.node != server:
+                parcel.nodes = (*parcel.nodes, parcel.node)
+                parcel.node = server
+            parcel.flying += 1
+            parcel.last_written = now
+            body = parcel.bodies[index]
+            parcel.sequence = session.submit(body, now, token)
+            octets += len(body)
+            room -= 1
+        if octets:
+            link.wrote(octets)
         return token
-
-    @staticmethod
-    def _goes_to(parcel: Parcel, server: str, now: float) -> None:
-        if parcel.node:
-            parcel.nodes = (*parcel.nodes, parcel.node)
-        else:
-            parcel.first_written = now
-        parcel.node = server
-
-    @staticmethod
-    def _begun(link: Link, parcel: Parcel, index: int) -> None:
-        if parcel.out is None:
-            parcel.out = set()
-        parcel.out.add(index)
-        parcel.held = bool(parcel.todo)
-        link.current = parcel if parcel.held else None
 
     def _release(self, link: Link) -> None:
         """A link lets go of the message whose parts it was writing."""
@@ -180,83 +212,94 @@ class Desk(Casework):
 
     # --- what links tell
 
-    def take(self, link: Link, events: list[Event], now: float) -> None:  # noqa: C901, PLR0912 - as in pump
+    def take(self, link: Link, accepted: list[tuple[Token, str]], events: list[Event], now: float) -> None:
         """Everything that one read, or a moment, brought."""
-        accepted_at: datetime | None = None
-        accepted = 0
-        follow = self._telemetry.accepted
+        if accepted:
+            self._accepted(link, accepted, now)
         requests: list[Requested] | None = None
-        receiving, braking = self.receiving, self.throttle.closed_since is not None
-        event: Any  # type() does not narrow, and isinstance costs twice as much
         for event in events:
-            kind: type[object] = type(event)
-            if kind is Answered:
-                parcel, response = event.token, event.response
-                if (
-                    type(parcel) is not Parcel
-                    or response.command_status is not _OK
-                    or parcel.settled
-                    or parcel.unanswered is not None
-                    or braking
-                    or link.brake.closed_since is not None
-                ):
-                    self._answered(link, event, now)
-                    braking = self.throttle.closed_since is not None
-                    continue
-                message_id: str = response.message_id
-                if message_id:
-                    receiving.submitted(message_id, now)
-                accepted += 1
-                parcel.settled = True
-                parcel.flying = 0
-                if accepted_at is None:
-                    accepted_at = datetime.fromtimestamp(self._clock.wall(), UTC)
-                future = parcel.future
-                if follow is not None or not future.done():
-                    sent = submission(parcel, (message_id,) if message_id else (), accepted_at)
-                    if follow is not None:
-                        follow(sent)
-                    if not future.done():
-                        future.set_result(sent)
-                self._settled_well(parcel, now)
-            elif kind is Requested:
+            if isinstance(event, Answered):
+                self._answered(link, event, now)
+            elif isinstance(event, Requested):
                 if requests is None:
                     requests = []
                 requests.append(event)
             else:
                 self._other(link, event, now)
-        if accepted:
-            self._accepted(accepted, now)
         self.pump(now)  # even with nothing in the queue: the next message is to know that there is room
+        if self._receiving_waits:
+            # All responses of this read are known: who waited for one of them, waits no more.
+            self.receiving.on_time(now)
         if requests is not None:
-            receiving.take(requests, link, now)
+            self.receiving.take(requests, link, now)
         if requests is not None or self._receiving_waits:
             self._mind_receiving()
 
-    def _settled_well(self, parcel: Parcel, now: float) -> None:
-        self._open -= 1
-        calls = self._life.calls
-        calls.discard(parcel)
-        if not calls:
-            self._life.forget(parcel)
-        if self._telemetry.hooks:
-            self._tell(parcel, "accepted", None, now)
+    def _accepted(  # noqa: C901, PLR0912 - as in pump
+        self, link: Link, accepted: list[tuple[Token, str]], now: float
+    ) -> None:
+        submitted, calls, follow = self.receiving.submitted, self._life.calls, self._telemetry.accepted
+        braking = self.throttle.closed_since is not None or link.brake.closed_since is not None
+        accepted_at: datetime | None = None
+        count = 0
+        for token, message_id in accepted:
+            parcel, index = token if isinstance(token, tuple) else (token, -1)
+            if braking or parcel.settled or parcel.unanswered is not None:
+                self._taken(link, token, message_id, now)
+                continue
+            if message_id:
+                submitted(message_id, now)
+            ids: tuple[str, ...]
+            if index < 0:
+                ids = (message_id,) if message_id else ()
+            else:
+                parcel.flying -= 1
+                if parcel.ids is None:
+                    parcel.ids = {}
+                parcel.ids[index] = message_id
+                if len(parcel.ids) < parcel.count:
+                    if not parcel.flying:
+                        self._consider(parcel, now)
+                    continue
+                ids = parcel.message_ids
+            count += 1
+            parcel.settled = True
+            if accepted_at is None:
+                accepted_at = datetime.fromtimestamp(self._clock.wall(), UTC)
+            if follow is not None or not parcel.future.done():
+                sent = submission(parcel, ids, accepted_at)
+                if follow is not None:  # whoever follows messages knows of it before the caller
+                    follow(sent)
+                if not parcel.future.done():
+                    parcel.future.set_result(sent)
+            calls.discard(parcel)
+            if not calls:
+                self._life.forget(parcel)
+            if self._telemetry.hooks:
+                self._tell(parcel, "accepted", None, now)
+        self.limiter.succeeded(now, len(accepted))
+        if count:
+            self._open -= count
+            self.counts["accepted"] += count
+            self._telemetry.stats.count(f"{SUBMIT}.accepted", count)
 
-    def _accepted(self, count: int, now: float) -> None:
-        self.counts["accepted"] += count
-        self._telemetry.stats.count(f"{SUBMIT}.accepted", count)
-        self.limiter.succeeded(now, count)
+    def _taken(self, link: Link, token: Token, message_id: str, now: float) -> None:
+        """A part was accepted, and something about it is out of the ordinary."""
+        self.throttle.answered(token)
+        link.brake.answered(token)
+        parcel, index = token if isinstance(token, tuple) else (token, 0)
+        self._part_accepted(parcel, index, message_id, now, late=False)
 
     def _answered(self, link: Link, event: Answered, now: float) -> None:
-        """An answer that is out of the ordinary, or the message is: several parts, a refusal, a repeat."""
+        """A refusal, or an answer that comes late."""
         token: Token = event.token
         parcel, index = token if isinstance(token, tuple) else (token, 0)
         status = event.response.command_status
-        if self.throttle.closed_since is not None and status != CommandStatus.ESME_RTHROTTLED:
+        if status != CommandStatus.ESME_RTHROTTLED:
             self.throttle.answered(token)
-        if link.brake.closed_since is not None and status != CommandStatus.ESME_RMSGQFUL:
+        if status != CommandStatus.ESME_RMSGQFUL:
             link.brake.answered(token)
-        if status is _OK and isinstance(event.response, SubmitSmResp):
+        if status == _OK and isinstance(event.response, SubmitSmResp):
             self.limiter.succeeded(now)
             self._part_accepted(parcel, index, event.response.message_id, now, late=event.late)
         else:
@@ -325,6 +368,8 @@ class Desk(Casework):
         self.pump(now)
         if self._deadlines:
             self._wake_at(self._deadlines[0][0])
+        if self._line:
+            self._wake_at(self._line[0][0])
         self._mind_receiving()
 
     def stop_timer(self) -> None:

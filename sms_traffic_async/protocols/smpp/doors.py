@@ -1,6 +1,6 @@
 """Getting in: servers, what their refusals of a connection or a bind mean, and which link serves. Pure.
 
-What follows from a failure (RELIABILITY, rows 1-3, 10, 14, 22-28)
+What follows from a failure (docs/reliability.md, rows 1-3, 10, 14, 22-28)
 -------------------------------------------------------------------
 ==============  ============================================================
 no connection   back-off of this server; another one is tried at once

@@ -36,7 +36,11 @@ class Life:
         self.role = role
         self.options = options or SessionOptions()
         self.window = self.options.window
+        self._response_timeout = self.options.response_timeout
         self.stats = SessionStats()
+        self.accepted: list[tuple[Any, str]] | None = None
+        """Set to a list, it takes the token and the id of every submit_sm that was accepted in time: a third cheaper
+        than `Answered`, which is not told then. The driver empties it."""
         self._state = State.OPEN
         self._mode: BindMode | None = None
         self._may_send = sendable(role, State.OPEN)

@@ -8,7 +8,7 @@
    moved only to an earlier time; when it comes too early it looks again.
 4. Silence: messages under way and not one octet for ``suspect_after`` asks the
    peer whether it is there. No octet soon after that makes it suspect: new
-   messages go elsewhere (RELIABILITY 3.5). The next octet ends that.
+   messages go elsewhere (docs/reliability.md, "Waiting"). The next octet ends that.
 5. The transport is closed here, always, and aborted where nobody would read.
 """
 
@@ -33,14 +33,19 @@ FLUSH_OCTETS: Final = 65_536
 SECOND_THOUGHT: Final = 0.5
 """Seconds that the answer to a question after silence may take before the link is suspect."""
 _NEVER: Final = float("inf")
+_NOTHING: Final[list[tuple[Any, str]]] = []
 _CLOSED_IN_ORDER: Final = frozenset({EndReason.UNBOUND, EndReason.UNBOUND_BY_PEER, EndReason.BROKEN_FRAMING})
 
 
 class LinkOwner(Protocol):
     """What a link tells of itself. Nothing here may raise."""
 
-    def take(self, link: Link, events: list[Event], now: float) -> None:
-        """What one read, or the passing of time, brought."""
+    def take(self, link: Link, accepted: list[tuple[Any, str]], events: list[Event], now: float) -> None:
+        """What one read, or the passing of time, brought: tokens and ids of what was accepted, and all else."""
+        ...
+
+    def fill(self, now: float) -> None:
+        """It is about to write: the last chance to add something."""
         ...
 
     def changed(self, link: Link, now: float) -> None:
@@ -92,6 +97,7 @@ class Link(asyncio.Protocol):
         self.active = False
         self.end: Ended | None = None
         self.session = Session(Role.ESME, loop.time(), options=options)
+        self.session.accepted = []
         self.answered: asyncio.Future[Bound | BindRefused | Ended] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
         self._owner = owner
@@ -167,16 +173,13 @@ class Link(asyncio.Protocol):
         self.session.bind(request, self._time())
         self.flush()
 
-    def submit(self, body: bytes, now: float, token: Any) -> int:
-        """Queue a submit_sm; returns its sequence number."""
-        sequence = self.session.submit(body, now, token)
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self.flush)
-        self._collected += len(body)
+    def wrote(self, octets: int) -> None:
+        """So many octets of submit_sm were queued in the session: write them in this turn of the loop, or now."""
+        self._collected += octets
         if self._collected > FLUSH_OCTETS:
             self.flush()
-        return sequence
+        else:
+            self.wake()
 
     def acknowledge(self, sequence: int, command_status: int = 0, /) -> None:
         """Answer a deliver_sm. Never raises; does nothing once the link is over."""
@@ -220,10 +223,11 @@ class Link(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what was collected."""
+        now = self._time()
+        self._owner.fill(now)
         self._scheduled = False
         self._collected = 0
         session, transport = self.session, self._transport
-        now = self._time()
         if session.is_closed:
             self._hand_on(now)
             return
@@ -243,8 +247,12 @@ class Link(asyncio.Protocol):
     def _hand_on(self, now: float) -> None:
         session = self.session
         events = session.events()
-        if events:
-            self._owner.take(self, events, now)
+        accepted = session.accepted
+        if accepted:
+            session.accepted = []
+            self._owner.take(self, accepted, events, now)
+        elif events:
+            self._owner.take(self, _NOTHING, events, now)
         in_flight = session.in_flight
         if not in_flight:
             self._idle = True

@@ -30,8 +30,8 @@ from sms_traffic_async.protocols.smpp.template import SubmitTemplate
 from sms_traffic_async.protocols.smpp.times import format_relative
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import ESM_CLASS_UDHI, GATEWAY, Encoding, segment
-from sms_traffic_async.text.limits import encode_ucs2
-from sms_traffic_async.text.parts import Segments
+from sms_traffic_async.text.limits import encode_ucs2, rules
+from sms_traffic_async.text.parts import Segments, measure
 from sms_traffic_async.text.udh import ReferenceBytes, concatenation_head
 
 __all__ = ("BINARY", "Bodies", "Outgoing")
@@ -79,7 +79,7 @@ class Outgoing:
         shared: the view whose reference numbers this one continues.
     """
 
-    __slots__ = ("_max_parts", "_originator", "_reference", "_reference_bytes", "_registered", "_templates")
+    __slots__ = ("_max_parts", "_originator", "_reference", "_reference_bytes", "_registered", "_rules", "_templates")
 
     def __init__(
         self,
@@ -93,6 +93,7 @@ class Outgoing:
         self._originator = originator
         self._max_parts = max_parts
         self._reference_bytes: ReferenceBytes = reference_bytes
+        self._rules = rules(GATEWAY, reference_bytes)
         self._registered = int(registered_delivery)
         self._reference: _Reference = (
             _Reference(random.randrange(0x1_0000))  # noqa: S311 - so that a restart does not repeat numbers
@@ -101,7 +102,9 @@ class Outgoing:
         )
         self._templates: dict[tuple[str | None, int | None], SubmitTemplate] = {}
 
-    def bodies(self, message: Message, data_coding: int | None = None) -> Bodies | InvalidMessage:
+    def bodies(  # noqa: C901 - runs for every message; calls cost more than branches
+        self, message: Message, data_coding: int | None = None
+    ) -> Bodies | InvalidMessage:
         """The bodies of a message, or what is wrong with it. Hot: runs for every message.
 
         Args:
@@ -135,16 +138,16 @@ class Outgoing:
             if octets is not None:
                 if len(octets) <= _SINGLE_SEPTETS:
                     return (template.body(message.to, octets, 0),), _GSM7, None
+                segments = measure(text, octets, self._rules[0])
             else:
                 octets = encode_ucs2(text)
                 if len(octets) <= _SINGLE_OCTETS:
                     return (template.body(message.to, octets, 8),), _UCS2, None
-            segments = segment(
-                text,
-                reference_bytes=self._reference_bytes,
-                max_parts=message.max_parts or self._max_parts,
-                truncate=message.truncate,
-            )
+                segments = measure(text, octets, self._rules[1])
+            most = message.max_parts or self._max_parts
+            if segments.count > most:  # refused, or cut
+                size = self._reference_bytes
+                segments = segment(text, reference_bytes=size, max_parts=most, truncate=message.truncate)
         except InvalidMessage as error:
             return error.with_traceback(None)
         encoding = segments.encoding

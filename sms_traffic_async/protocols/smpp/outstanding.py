@@ -6,14 +6,16 @@
 3. It leaves by its answer, by a generic_nack, by the end of the session, or by
    its deadline. The caller's cancellation does not free its place.
 4. Past its deadline it is kept aside, so that a late answer still finds it.
-5. Deadlines stand on one heap. What was answered stays there until it comes to
-   the top or until the heap is mostly such, so every step is O(log n) at most
-   and memory follows what is really waiting.
+5. Deadlines stand in a queue as long as each is later than the one before, as
+   those of one kind of request are; the others on a heap. What was answered
+   stays there until it comes to the front or until most is such, so every step
+   is O(log n) at most and memory follows what is really waiting.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from typing import Any, Final, NamedTuple
 
 __all__ = ("MAX_SEQUENCE", "Outstanding", "Waiting")
@@ -48,7 +50,7 @@ class Outstanding:
         in_flight: how many of ``waiting`` take a place of the window.
     """
 
-    __slots__ = ("_heap", "_late_after", "_next", "in_flight", "late", "waiting")
+    __slots__ = ("_heap", "_late_after", "_line", "_next", "in_flight", "late", "waiting")
 
     def __init__(self, late_after: float, first_sequence: int = 1) -> None:
         """An empty table.
@@ -61,6 +63,7 @@ class Outstanding:
         self.late: dict[int, Waiting] = {}
         self.in_flight = 0
         self._heap: list[tuple[float, int]] = []
+        self._line: deque[tuple[float, int]] = deque()
         self._late_after = late_after
         self._next = first_sequence
 
@@ -77,7 +80,27 @@ class Outstanding:
         self.waiting[sequence] = request
         if request.counted:
             self.in_flight += 1
-        heapq.heappush(self._heap, (deadline, sequence))
+        line = self._line
+        if not line or line[-1][0] <= deadline:
+            line.append((deadline, sequence))
+        else:
+            heapq.heappush(self._heap, (deadline, sequence))
+
+    def enter(self, request: Waiting, deadline: float) -> int:
+        """``add`` one that is counted under ``next_sequence``, which it returns. For every message of a busy link."""
+        sequence, waiting = self._next, self.waiting
+        if sequence in waiting or sequence >= MAX_SEQUENCE or self.late:
+            sequence = self.next_sequence()
+        else:
+            self._next = sequence + 1
+        waiting[sequence] = request
+        self.in_flight += 1
+        line = self._line
+        if line and line[-1][0] > deadline:
+            heapq.heappush(self._heap, (deadline, sequence))
+        else:
+            line.append((deadline, sequence))
+        return sequence
 
     def take(self, sequence: int, command: int | None) -> tuple[Waiting, bool] | None:
         """The request that an answer belongs to, and whether the answer is late.
@@ -97,10 +120,14 @@ class Outstanding:
 
     def expire(self, now: float) -> list[tuple[int, Waiting]]:
         """Move what is due out of the way and return what has just become late."""
-        heap = self._heap
         expired: list[tuple[int, Waiting]] = []
-        while heap and heap[0][0] <= now:
-            deadline, sequence = heapq.heappop(heap)
+        while True:
+            first = self.next_deadline()
+            if first is None or first > now:
+                return expired
+            line, heap = self._line, self._heap
+            from_line = bool(line) and (not heap or line[0] <= heap[0])
+            deadline, sequence = line.popleft() if from_line else heapq.heappop(heap)
             request = self.waiting.pop(sequence, None)
             if request is None:
                 self.late.pop(sequence, None)
@@ -112,17 +139,23 @@ class Outstanding:
                 stretch = max(0.0, request.sent_at + self._late_after - deadline)
                 heapq.heappush(heap, (now + stretch, sequence))
             expired.append((sequence, request))
-        return expired
 
     def next_deadline(self) -> float | None:
         """When `expire` has something to do."""
-        heap, waiting, late = self._heap, self.waiting, self.late
-        if len(heap) > _SLACK + 4 * (len(waiting) + len(late)):
+        heap, line, waiting, late = self._heap, self._line, self.waiting, self.late
+        if len(heap) + len(line) > _SLACK + 4 * (len(waiting) + len(late)):
             heap[:] = [entry for entry in heap if entry[1] in waiting or entry[1] in late]
             heapq.heapify(heap)
+            kept = [entry for entry in line if entry[1] in waiting or entry[1] in late]
+            line.clear()
+            line.extend(kept)
         while heap and heap[0][1] not in waiting and heap[0][1] not in late:
             heapq.heappop(heap)
-        return heap[0][0] if heap else None
+        while line and line[0][1] not in waiting and line[0][1] not in late:
+            line.popleft()
+        if heap and line:
+            return min(heap[0][0], line[0][0])
+        return heap[0][0] if heap else line[0][0] if line else None
 
     def drain(self) -> list[tuple[int, Waiting]]:
         """Give up everything; returns what was waiting, in the order of sending."""
@@ -130,5 +163,6 @@ class Outstanding:
         self.waiting.clear()
         self.late.clear()
         self._heap.clear()
+        self._line.clear()
         self.in_flight = 0
         return left

@@ -41,8 +41,6 @@ class Parcel:
     settled: bool = False
     flying: int = 0
     todo: list[int] | None = None
-    out: set[int] | None = None
-    """Which parts are flying; only kept where there are several."""
     repeats: int = 0
     """How often one of its parts was put back after it had been written."""
     node: str = ""
@@ -53,6 +51,10 @@ class Parcel:
     refusal: int = 0
     """The latest status other than ESME_ROK; 0 for none."""
     refused_by: str = ""
+    refused: frozenset[int] = frozenset()
+    """Which parts were refused and will not go again."""
+    never: frozenset[int] = frozenset()
+    """Which parts were dropped before they could go."""
     final: bool = False
     """That status is the platform's last word."""
     tries: Mapping[str, int] = MappingProxyType[str, int]({})

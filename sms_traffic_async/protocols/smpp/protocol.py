@@ -167,9 +167,9 @@ class Session(Intake):
         outstanding = self._outstanding
         if _SUBMIT not in self._may_send or outstanding.in_flight >= self.window:
             self._check(_SUBMIT)
-        sequence = outstanding.next_sequence()
-        outstanding.add(sequence, _new_waiting((_SUBMIT, token, now, True)), now + self.options.response_timeout)
-        self._out.append(_pack(HEADER_BYTES + len(body), _SUBMIT, 0, sequence) + body)
+        request = _new_waiting((_SUBMIT, token, now, True))
+        sequence = outstanding.enter(request, now + self._response_timeout)
+        self._out.append(_pack(len(body) + HEADER_BYTES, _SUBMIT, 0, sequence) + body)
         self.stats.requests += 1
         if outstanding.in_flight >= self.window:
             self._full_since = now
@@ -189,10 +189,15 @@ class Session(Intake):
         Raises:
             LocalProtocolError: no such deliver_sm waits for an answer.
         """
-        if not self._settle(_DELIVER, sequence):
+        key = _DELIVER << 32 | sequence
+        if self._owed.get(key) == 1:
+            del self._owed[key]
+            self._owed_count -= 1
+        elif not self._settle(_DELIVER, sequence):  # owed twice, or not at all, or the session is over
             return False
         self._out.append(_pack_deliver_resp(HEADER_BYTES + 1, _DELIVER_RESP, command_status, sequence))
-        self._leave_if_done()
+        if self._heartbeat is None:  # else it is bound
+            self._leave_if_done()
         return True
 
     def answer(self, event: Requested, response: Response, now: float) -> bool:

@@ -116,7 +116,8 @@ class SubmitQueue:
         """Its pending parts will not be written, and none of it is given back any more."""
         self.parts -= parcel.pending
         parcel.pending = 0
-        if parcel.todo is not None:
+        if parcel.todo:
+            parcel.never |= set(parcel.todo)
             parcel.todo.clear()
         if parcel.place is not None:
             self._dropped += 1

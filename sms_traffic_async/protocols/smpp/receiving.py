@@ -9,7 +9,7 @@ What the owner of the links does:
 * ``take(requests, link, now)`` with all `Requested` of one read, in order;
 * ``submitted(message_id, now)`` for every accepted part, before its caller is told;
 * ``lost(link, now)`` when a link is over, so that repeats are known as repeats;
-* ``on_time(now)`` at ``next_deadline()``, which may change with each of these;
+* ``on_time(now)`` after all responses of one read, and at ``next_deadline()``, which may change with each of these;
 * ``oldest_unanswered`` set to a function that tells when the oldest submit_sm
   without answer was written, ``None`` if there is none. A receipt of an unknown
   message waits only while such a submit could be its own; without the function,
@@ -196,7 +196,7 @@ class Receiving:
         if self._early.count:
             self._let_go(self._overdue(now))
 
-    def submitted(self, message_id: str, now: float) -> None:
+    def submitted(self, message_id: str, now: float) -> None:  # noqa: ARG002 - as all that links tell
         """A part was accepted under this id; receipts that came before are handed over. Cheap."""
         correlation = self._correlation
         if correlation.is_exact and len(correlation.young) < correlation.half - 1:
@@ -204,8 +204,8 @@ class Receiving:
         else:
             correlation.learn(message_id)
         if self._early.count:
+            # Nothing is overdue here: more of the same read's responses may follow this one.
             self._let_go(self._early.release(self._correlation.stored_keys(message_id)), message_id)
-            self._let_go(self._overdue(now))
 
     def lost(self, link: Acknowledger, now: float) -> None:
         """A link is over."""

@@ -40,6 +40,7 @@ __all__ = ("Transceiver",)
 
 _TX, _RX, _TRX = BindMode.TRANSMITTER, BindMode.RECEIVER, BindMode.TRANSCEIVER
 _MAIN: Final = {"auto": (_TRX, _TX), "transceiver": (_TRX,), "transmitter": (_TX,), "split": (_TX,)}
+_CATCH_UP: Final = 0.01
 _log = get_logger("smpp")
 
 
@@ -77,7 +78,7 @@ class Transceiver(Desk):
             clock=clock,
             telemetry=telemetry,
             life=life,
-            limiter=limiter or RateLimiter(options.rate),
+            limiter=limiter or _limiter(options.rate),
             receiving=receiving,
         )
         self.options = options
@@ -322,6 +323,12 @@ class Transceiver(Desk):
             rate=self.limiter.snapshot(),
             receiving=self.receiving.stats(),
         )
+
+
+def _limiter(rate: float | None) -> RateLimiter:
+    # Timers come a millisecond late: a hundredth of a second may be caught up, or a fast account would never see its
+    # rate. At 20 a second that is a fifth of a part.
+    return RateLimiter(rate, burst=1.0 if rate is None else 1.0 + rate * _CATCH_UP)
 
 
 def _untrusted(trouble: Trouble, key: str) -> UntrustedServer:

@@ -126,9 +126,11 @@ class Verdicts:
 
     def _evidence(self, parcel: Parcel, now: float) -> SubmitEvidence:
         ids = parcel.ids or {}
-        flying = parcel.out or ({0} if parcel.flying else set())
         rest = set(range(parcel.count)) - set(ids)
-        unanswered = rest & (flying | set(parcel.unanswered or ()))
+        lost = rest & set(parcel.unanswered or {})
+        settled = parcel.refused | parcel.never | set(parcel.todo or ())
+        # Of the others either an answer is awaited, or none: they were refused for now, or never left.
+        unanswered = lost | (rest - settled) if parcel.flying else lost
         wall = self._clock.wall()
         return SubmitEvidence(
             key=parcel.key,

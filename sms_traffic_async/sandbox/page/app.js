@@ -78,6 +78,10 @@ function view(name) {
 byId("tab-all").addEventListener("click", () => view("all"));
 byId("tab-threads").addEventListener("click", () => view("threads"));
 byId("home").addEventListener("click", () => { byId("query").value = ""; state.selected = null; changed({ selected: true }); search(); });
+// What the search shows is what is saved.
+byId("export").addEventListener("click", (event) => {
+  event.currentTarget.href = "_sandbox/messages.jsonl?" + new URLSearchParams({ q: state.query });
+});
 byId("reset").addEventListener("click", async () => {
   if (!confirm(w("resetSure"))) return;
   await api.post("reset");

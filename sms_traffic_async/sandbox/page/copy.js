@@ -23,8 +23,9 @@ export function asTest(message) {
 
 export function asCurl(message) {
   const body = {
-    channels: { sms: { message: message.text, ...(message.from ? { originator: message.from } : {}) } },
-    destinations: [{ phone: message.to }],
+    channels: { sms: { message: message.text } },
+    ...(message.from ? { originator: message.from } : {}),
+    destinations: [{ to: Number(message.to) }],
   };
   return [
     `curl ${location.origin}/v2/send \\`,

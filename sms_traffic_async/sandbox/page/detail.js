@@ -112,6 +112,8 @@ function timeline(message) {
 }
 
 const pretty = (text) => {
+  // A number that JavaScript would round is shown as it was.
+  if (/[[:,]\s*-?\d{16,}/.test(text)) return text;
   try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
 };
 
@@ -143,7 +145,7 @@ export function callRow(call, after) {
 
 function pushes() {
   return shown.calls.length ? h("section", { class: "card wide" }, h("h3", {}, w("pushes")),
-    h("ul", { class: "plain" }, shown.calls.map((call) => callRow(call, () => show(shown.id))))) : null;
+    h("ul", { class: "plain" }, shown.calls.map((call) => callRow(call, reload)))) : null;
 }
 
 function paint(fromTheEnd) {
@@ -175,8 +177,12 @@ let again = 0;
 onChange(({ ids }) => {
   if (!shown || !ids || again) return;
   const concerns = [...ids].some((id) => id === shown.id || state.messages.get(id)?.to === shown.message.to);
-  if (concerns) again = setTimeout(() => { again = 0; if (shown) show(shown.id); }, 250);
+  if (concerns) again = setTimeout(() => { again = 0; reload(); }, 250);
 });
 
 export const repaint = () => (shown ? paint(false) : nothing());
-export const reload = () => { if (shown) show(shown.id); };
+
+// What is chosen, which may be on its way still: reading the old one again must not overtake it.
+export function reload() {
+  if (state.selected) show(state.selected);
+}

@@ -82,9 +82,16 @@ onChange(soon);
 box.addEventListener("scroll", () => { if (!frame) frame = requestAnimationFrame(() => { frame = 0; paint(); }); }, { passive: true });
 new ResizeObserver(soon).observe(box);
 
-box.addEventListener("click", (event) => {
-  const chosen = event.target.closest(".row");
-  if (chosen) choose(chosen.dataset.id);
+// Rows are drawn anew while messages come in. A click whose button went down on one element and up on its
+// successor is none for the browser, so what was pressed is remembered by its id.
+const rowAt = (event) => event.target.closest?.(".row")?.dataset.id;
+let pressed = null;
+box.addEventListener("mousedown", (event) => { pressed = event.button === 0 ? rowAt(event) : null; });
+box.addEventListener("mouseup", () => { if (pressed) choose(pressed); pressed = null; });
+document.addEventListener("mouseup", () => { pressed = null; });
+box.addEventListener("click", (event) => {  // without a mouse: a screen reader's
+  const chosen = rowAt(event);
+  if (chosen && chosen !== state.selected && event.detail === 0) choose(chosen);
 });
 
 export function choose(id) {

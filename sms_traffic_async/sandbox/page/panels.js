@@ -61,7 +61,7 @@ async function faultsPanel() {
   const operations = h("datalist", { id: "operations" });
   const protocol = select("protocol", Object.keys(found.suits), w("any"));
   const offer = () => {
-    const chosen = effects.value;
+    const chosen = effects.value || "drop";
     const fitting = found.suits[protocol.value] ?? found.effects;
     fill(effects, fitting.map((kind) => h("option", { value: kind, selected: kind === chosen }, kind)));
     fill(operations, (OPERATIONS[protocol.value] ?? OPERATIONS.http).map((value) => h("option", { value })));
@@ -145,7 +145,7 @@ const fact = (name, value) => [h("dt", {}, w(name)), h("dd", {}, value)];
 async function accountPanel() {
   const { accounts } = await api.get("accounts");
   frame("account", accounts.map((account) => h("section", {},
-    h("h3", {}, account.login),
+    h("h3", { class: "name" }, account.login),
     form(async (values) => {
       await api.patch("accounts/" + encodeURIComponent(account.login), {
         balance: values.balance, credit: values.credit, price: values.price, default_originator: values.default_originator,

@@ -39,7 +39,7 @@ def number(place: int) -> str:
 @asynccontextmanager
 async def narrow(one: Platform, **options: Any) -> AsyncIterator[SmsTraffic]:
     """A session with one request in flight."""
-    http = HttpOptions(in_flight=1, **options.pop("http", {}))
+    http = HttpOptions(in_flight=1, **({"batch": 100} | options.pop("http", {})))
     async with client(one, http=http, **options) as sms:
         yield sms
 

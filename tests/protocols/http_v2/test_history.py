@@ -20,7 +20,7 @@ from sms_traffic_async.sandbox import Sandbox
 from sms_traffic_async.sandbox.effects import Drop, Effect, Garbage, Half, ProxyPage, ServerError, Temporary, Throttle
 from sms_traffic_async.sandbox.faults import FaultRule
 from sms_traffic_async.sandbox.switches import Switches
-from sms_traffic_async.settings import RetryPolicy, Timeouts
+from sms_traffic_async.settings import HttpOptions, RetryPolicy, Timeouts
 from tests.support.virtual_loop import VirtualClock, virtual
 
 pytestmark = virtual
@@ -69,6 +69,7 @@ async def test_nothing_is_lost_and_nothing_is_sent_twice(variant: str, on_unknow
             "timeouts": Timeouts(deadline=400.0),
             "retry": RetryPolicy(budget=100_000),
             "on_unknown": on_unknown,
+            "http": HttpOptions(batching=False),  # as many requests as messages: each has its chance of a fault
         }
         async with SmsTraffic(**options) as sms:
             work = iter(range(MESSAGES))

@@ -181,7 +181,7 @@ async def test_close_ends_a_query() -> None:
 
 
 async def test_many_at_once_share_the_places() -> None:
-    async with platform() as one, client(one) as sms:
+    async with platform() as one, client(one, http=HttpOptions(batching=False)) as sms:
         one.script[1] = [Step(accept=True, wait=0.5) for _ in range(20)]
         sent = await asyncio.gather(*(sms.send(TO, "hi") for _ in range(20)))
         assert len({one.message_id for one in sent}) == 20

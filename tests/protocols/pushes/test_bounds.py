@@ -1,4 +1,4 @@
-"""The worst bodies within the size cap: bounded time and memory (RELIABILITY: no stretch over 50 ms)."""
+"""The worst bodies within the size cap: bounded time and memory, no stretch over 50 ms."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ async def test_a_hundred_callers_share_the_window() -> None:
 
 
 async def test_one_write_a_turn() -> None:
-    """SMPP.md 4, 33: 100 messages of one turn leave in one segment, or few."""
+    """what aiosmpplib 0.7.4 gets wrong, 33: 100 messages of one turn leave in one segment, or few."""
     async with Smsc() as smsc, client(smsc, window=100) as one:
         await one.smpp.submit(MESSAGE)
         (link,) = one.hub.links
@@ -154,7 +154,7 @@ async def test_the_lane_of_send_goes_first_and_each_lane_in_its_order() -> None:
 )
 @pytest.mark.parametrize("nack", [False, True])
 async def test_refused(status: int, kind: type[Rejected], advice: str, nack: bool, caplog: Any) -> None:
-    """SMPP.md 4, 13 and 28: a vendor's status and a generic_nack are refusals, and the link lives on."""
+    """what aiosmpplib 0.7.4 gets wrong, 13 and 28: vendor statuses and nacks are refusals; the link lives on."""
     caplog.set_level(logging.DEBUG)
     async with Smsc(answer=by_turn(Reply(status=status, nack=nack))) as smsc, client(smsc) as one:
         error = await outcome(one.smpp.submit(MESSAGE))
@@ -171,7 +171,7 @@ async def test_refused(status: int, kind: type[Rejected], advice: str, nack: boo
 
 
 async def test_a_nack_of_the_length_means_another_link() -> None:
-    """RELIABILITY, row 21: the peer has lost its place in our octets."""
+    """docs/reliability.md, row 21: the peer has lost its place in our octets."""
     async with Smsc(answer=by_turn(Reply(status=STATUS.ESME_RINVCMDLEN, nack=True))) as smsc, client(smsc) as one:
         error = await outcome(one.smpp.submit(MESSAGE))
         assert type(error) is Rejected
@@ -181,7 +181,7 @@ async def test_a_nack_of_the_length_means_another_link() -> None:
 
 @pytest.mark.parametrize("status", [STATUS.ESME_RSYSERR, STATUS.ESME_RSUBMITFAIL])
 async def test_three_tries_then_the_other_server(status: int) -> None:
-    """RELIABILITY, row 20."""
+    """docs/reliability.md, row 20."""
     async with (
         Smsc(answer=lambda _: status) as bad,
         Smsc() as good,
@@ -224,7 +224,7 @@ async def test_the_rest_of_a_message_is_not_written_after_a_refusal() -> None:
 
 @pytest.mark.parametrize("status", [STATUS.ESME_RTHROTTLED, STATUS.ESME_RMSGQFUL])
 async def test_throttled_messages_keep_their_order_and_all_go(status: int) -> None:
-    """SMPP.md 4, 5 and jasmin#425: nothing is lost, the whole queue is held, order stays."""
+    """what aiosmpplib 0.7.4 gets wrong, 5 and jasmin#425: nothing is lost, the whole queue is held, order stays."""
     texts = [f"message {number}" for number in range(20)]
     async with Smsc(answer=by_turn(0, 0, *[status] * 5)) as smsc, client(smsc, window=5) as one:
         sent = await asyncio.gather(*(one.smpp.submit(Message(to=TO, text=text)) for text in texts))
@@ -295,11 +295,57 @@ async def test_the_rate_counts_parts() -> None:
         assert sum(start <= at < start + 1 for at in times) <= 21
 
 
+async def test_the_rate_follows_the_platforms() -> None:
+    """F8: 20 a second, then 5, then 20 again: 90 % of what is allowed within 10 s, 5 % throttled, nothing dropped."""
+    allowed, taken, throttled = 20, [0.0], [0.0]
+
+    def answer(one: Submitted) -> int:
+        if sum(at > one.at - 1 for at in taken[-30:]) >= allowed:
+            throttled.append(one.at)
+            return STATUS.ESME_RTHROTTLED
+        taken.append(one.at)
+        return 0
+
+    def share(since: float, until: float) -> float:
+        return sum(since < at <= until for at in taken) / ((until - since) * allowed)
+
+    async with Smsc(answer=answer) as smsc, client(smsc, rate=20.0) as one:
+        tasks = [asyncio.create_task(one.smpp.submit(MESSAGE, timeout=300)) for _ in range(1500)]
+        await asyncio.sleep(20)
+        began = smsc.now()
+        assert share(began - 10, began) >= 0.9
+        allowed = 5
+        await asyncio.sleep(40)
+        assert share(began + 10, began + 40) >= 0.9
+        allowed = 20
+        await asyncio.sleep(30)
+        assert share(began + 50, began + 70) >= 0.9
+        await asyncio.gather(*tasks)
+    assert len(smsc.accepted) == 1500
+    assert len(throttled) <= 0.05 * len(taken)
+
+
+@pytest.mark.parametrize("rate", [20.0, 300.0, 5000.0])
+async def test_the_rate_is_reached_and_not_passed(rate: float) -> None:
+    """Also where a part's share of a second is less than what a timer comes late by."""
+    count = int(rate * 3)
+    async with Smsc() as smsc, client(smsc, rate=rate, window=1000) as one:
+        await one.smpp.submit(MESSAGE)
+        loop = asyncio.get_running_loop()
+        call_at = loop.call_at
+        loop.call_at = lambda when, *rest, **options: call_at(when + 0.001, *rest, **options)  # type: ignore[method-assign] # late
+        began = smsc.now()
+        await asyncio.gather(*(one.smpp.submit(MESSAGE) for _ in range(count)))
+        loop.call_at = call_at  # type: ignore[method-assign] # in time again
+        reached = count / (smsc.now() - began)
+    assert 0.97 * rate <= reached <= 1.02 * rate + 1
+
+
 # --- losses
 
 
 async def test_a_link_lost_after_the_writing_is_unknown() -> None:
-    """SMPP.md 4, 27: told at once, not at some later message."""
+    """what aiosmpplib 0.7.4 gets wrong, 27: told at once, not at some later message."""
     async with Smsc(answer=lambda _: None) as smsc, client(smsc) as one:
         tasks = [asyncio.create_task(one.smpp.submit(MESSAGE)) for _ in range(5)]
         await until(lambda: len(smsc.submits) == 5)
@@ -314,7 +360,7 @@ async def test_a_link_lost_after_the_writing_is_unknown() -> None:
 
 
 async def test_never_written_messages_survive_a_lost_link() -> None:
-    """SMPP.md 4, 1: of 30 messages one is unknown, the others go over the next link, in order."""
+    """what aiosmpplib 0.7.4 gets wrong, 1: one of 30 is unknown, the others go over the next link, in order."""
     texts = [f"message {number}" for number in range(30)]
     async with Smsc(answer=by_turn(Reply(cut=True, status=1))) as smsc, client(smsc, window=1) as one:
         found = await asyncio.gather(*(outcome(one.smpp.submit(Message(to=TO, text=text))) for text in texts))
@@ -324,7 +370,7 @@ async def test_never_written_messages_survive_a_lost_link() -> None:
 
 
 async def test_resend_repeats_what_is_missing_and_only_that() -> None:
-    """RELIABILITY 3.6: the same reference, the same server, only the missing parts."""
+    """docs/reliability.md, "Without a key": the same reference, the same server, only the missing parts."""
     answer = by_turn(0, Reply(cut=True, status=0))
     async with Smsc(answer=answer) as smsc, client(smsc, window=1) as one:
         sent = await one.smpp.submit(LONG, on_unknown="resend")
@@ -369,7 +415,7 @@ async def test_a_refused_repeat_stays_unknown() -> None:
 
 
 async def test_a_late_answer_resolves() -> None:
-    """RELIABILITY, row 25: expired after 5 s, answered after 7."""
+    """docs/reliability.md, row 25: expired after 5 s, answered after 7."""
     async with Smsc(answer=lambda _: Reply(delay=7)) as smsc, client(smsc, response_timeout=5, late_timeout=20) as one:
         sent = await one.smpp.submit(MESSAGE, timeout=60)
         assert sent.message_ids == ("id1",)
@@ -408,6 +454,30 @@ async def test_nothing_more_of_a_message_is_written_once_a_part_is_lost() -> Non
     assert type(error) is OutcomeUnknown
     assert (error.evidence.accepted, error.evidence.unanswered, error.evidence.unsent) == ((1,), (2,), (3,))
     assert len(smsc.submits) == 2
+
+
+async def test_a_late_answer_withdraws_the_repeat() -> None:
+    """Expired, put back to be repeated, and answered after all: one SMS, and its id."""
+    answers = by_turn(Reply(delay=7), None, None)
+    async with (
+        Smsc(answer=answers) as smsc,
+        client(smsc, response_timeout=5, late_timeout=20, window=1) as one,
+    ):
+        first = asyncio.create_task(outcome(one.smpp.submit(MESSAGE, on_unknown="resend", timeout=60)))
+        await until(lambda: smsc.submits)
+        other = asyncio.create_task(outcome(one.smpp.submit(MESSAGE, timeout=60)))
+        sent = await first
+        assert sent.message_ids == ("id1",)
+        smsc.answer = lambda _: 0
+        assert type(await other) in {Submission, OutcomeUnknown}
+        assert one.hub.queue.parts == 0
+
+
+async def test_a_late_refusal_of_what_was_repeated_and_taken() -> None:
+    answers = by_turn(Reply(delay=7, status=STATUS.ESME_RINVDSTADR), Reply(delay=3))
+    async with Smsc(answer=answers) as smsc, client(smsc, response_timeout=5, late_timeout=20) as one:
+        sent = await one.smpp.submit(MESSAGE, on_unknown="resend", timeout=60)
+        assert (sent.message_ids, sent.attempts, len(smsc.submits)) == (("id1",), 2, 2)
 
 
 # --- deadlines
@@ -453,13 +523,15 @@ async def test_the_time_to_live() -> None:
         assert len(smsc.submits) == 1
 
 
-async def test_a_bad_timeout_and_a_bad_choice() -> None:
+@pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": -1.0}, {"on_unknown": "maybe"}])
+async def test_a_bad_timeout_and_a_bad_choice(options: dict[str, Any]) -> None:
     async with Smsc() as smsc, client(smsc) as one:
-        with pytest.raises(ConfigurationError):
-            await one.smpp.submit(MESSAGE, timeout=0)
-        with pytest.raises(ConfigurationError):
-            await one.smpp.submit(MESSAGE, on_unknown="maybe")  # type: ignore[arg-type] # what is wrong with it
-        assert not smsc.peers
+        for sending in (one.smpp.submit(MESSAGE, **options), one.smpp.submit_binary(TO, b"x", **options)):
+            error = await outcome(sending)
+            assert type(error) is ConfigurationError
+            assert TO not in shown(error)
+            assert TEXT not in shown(error)
+        assert not smsc.submits
 
 
 async def test_a_full_queue_waits_for_room_until_the_deadline() -> None:
@@ -477,6 +549,54 @@ async def test_a_full_queue_waits_for_room_until_the_deadline() -> None:
         found = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(one) for one in found] == [Submission] * 4 + [asyncio.CancelledError]
     assert len(smsc.accepted) == 4
+
+
+async def test_a_thousand_give_up_waiting_for_room_and_one_does_not() -> None:
+    async with Smsc(answer=lambda _: None) as smsc, client(smsc, window=1, queue=1) as one:
+        first = [asyncio.create_task(outcome(one.smpp.submit(MESSAGE, timeout=60))) for _ in range(2)]
+        await until(lambda: smsc.submits)
+        message = Message(to=TO, text="x", expires_in=1)
+        found = await asyncio.gather(*(outcome(one.smpp.submit(message, timeout=5)) for _ in range(1000)))
+        assert {(type(one), one.reason) for one in found} == {(NotSent, "expired")}
+        assert one.hub.admission.waiting == 0
+        assert sum(map(len, one.hub.admission._lanes)) <= 65
+        last = asyncio.create_task(one.smpp.submit(MESSAGE, timeout=60, bulk=True))
+        await asyncio.sleep(0)
+        smsc.answer = lambda _: 0
+        smsc.answer_all()
+        assert (await last).message_ids == ("id3",)
+        await asyncio.gather(*first)
+
+
+async def test_closed_while_waiting_for_room() -> None:
+    async with Smsc(answer=lambda _: None) as smsc, client(smsc, window=1, queue=1) as one:
+        tasks = [asyncio.create_task(outcome(one.smpp.submit(MESSAGE, timeout=60))) for _ in range(3)]
+        await until(lambda: smsc.submits)
+        await one.aclose(grace=1)
+        found = await asyncio.gather(*tasks)
+    assert [type(one) for one in found] == [OutcomeUnknown, NotSent, NotSent]
+    assert {one.reason for one in found[1:]} == {"closed"}
+
+
+async def test_binary() -> None:
+    async with Smsc(answer=lambda _: None) as smsc, client(smsc) as one:
+        task = asyncio.create_task(one.smpp.submit_binary("+7 916 111-22-33", b"\x00\xff" * 100, data_coding=0xF5))
+        await until(lambda: len(smsc.submits) == 2)
+        smsc.answer = lambda _: 0
+        smsc.answer_all()
+        sent = await task
+        assert (sent.message_ids, sent.encoding, sent.parts, sent.to) == (("id1", "id2"), "binary", 2, TO)
+        assert [submit.request.data_coding for submit in smsc.submits] == [0xF5, 0xF5]
+        smsc.answer = lambda _: None
+        task = asyncio.create_task(one.smpp.submit_binary(TO, b"x"))
+        await until(lambda: len(smsc.submits) == 3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        smsc.answer_all()
+        with pytest.raises(InvalidMessage) as caught:
+            await one.smpp.submit_binary("12", b"secret octets")
+        assert "secret octets" not in shown(caught.value)
 
 
 # --- cancellation

@@ -242,6 +242,7 @@ async def test_nothing_is_kept_of_what_is_over() -> None:
         assert sum(map(len, one.hub.queue.lanes)) < 200
         await asyncio.sleep(301)
         assert not one.hub._deadlines
+        assert not one.hub._line
         smsc.submits.clear()
         gc.collect()
         left = [found for found in gc.get_objects() if isinstance(found, Parcel)]

@@ -32,18 +32,27 @@ class Owner:
         self.batches: list[int] = []
         self.changes: list[tuple[float, bool]] = []
 
-    def take(self, link: Link, events: list[Event], now: float) -> None:
-        self.batches.append(len(events))
+    def take(self, link: Link, accepted: list[tuple[Any, str]], events: list[Event], now: float) -> None:
+        self.batches.append(len(accepted) + len(events))
         self.events += events
         for event in events:
             if isinstance(event, Bound | BindRefused | Ended):
                 link.told(event, now)
+
+    def fill(self, now: float) -> None:
+        """It has nothing to add."""
 
     def changed(self, link: Link, now: float) -> None:
         self.changes.append((now, link.suspect))
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def submit(link: Link, body: bytes, token: object) -> None:
+    """As a desk does."""
+    link.session.submit(body, asyncio.get_running_loop().time(), token)
+    link.wrote(len(body))
 
 
 @contextlib.asynccontextmanager
@@ -77,7 +86,7 @@ async def test_one_write_for_everything_of_a_turn() -> None:
     async with Smsc() as smsc, linked(smsc) as (link, owner, writes):
         link.acknowledge(1)  # nothing of that kind: no harm
         for number in range(100):
-            link.submit(BODY, asyncio.get_running_loop().time(), number)
+            submit(link, BODY, number)
         assert not writes
         await until(lambda: len(smsc.accepted) == 100)
         assert len(writes) == 1
@@ -88,7 +97,7 @@ async def test_more_than_64_kb_is_written_at_once() -> None:
     async with Smsc() as smsc, linked(smsc) as (link, _, writes):
         body = BODY[:-2] + bytes((254,)) + b"x" * 254
         for number in range(600):
-            link.submit(body, asyncio.get_running_loop().time(), number)
+            submit(link, body, number)
         assert len(writes) == 2
         assert all(size > 65_536 for size in writes)
         await until(lambda: len(smsc.accepted) == 600)
@@ -137,7 +146,7 @@ async def test_after_the_end_nothing_happens_and_nothing_raises() -> None:
 
 async def test_leaving_waits_for_the_last_answer() -> None:
     async with Smsc(answer=lambda _: Reply(delay=3)) as smsc, linked(smsc) as (link, owner, _):
-        link.submit(BODY, asyncio.get_running_loop().time(), "t")
+        submit(link, BODY, "t")
         link.leave()
         await asyncio.sleep(2)
         early = smsc.peers[0].unbound
@@ -161,7 +170,7 @@ async def test_a_peer_that_does_not_close_is_cut() -> None:
 async def test_silence_asks_then_suspects_then_gives_up() -> None:
     async with Smsc(answer=lambda _: None) as smsc, linked(smsc) as (link, owner, _):
         began = smsc.now()
-        link.submit(BODY, began, "t")
+        submit(link, BODY, "t")
         smsc.peers[0].mute = True
         await link.closed
         assert [(round(at - began, 1), suspect) for at, suspect in owner.changes] == [(2.5, True)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sms_traffic_async.message_ids import IdMatching
-from sms_traffic_async.messages import InboundMessage, StatusUpdate
+from sms_traffic_async.messages import InboundMessage, Message, StatusUpdate
 from sms_traffic_async.protocols.smpp.pdu import DataSm, DeliverSm, Tlvs
 from sms_traffic_async.protocols.smpp.receiving import Acknowledgement
 from sms_traffic_async.protocols.smpp.vocabulary import CommandStatus
@@ -118,6 +118,26 @@ async def test_a_receipt_that_overtakes_its_response() -> None:
         assert (await sent).message_ids == ("77",)
         await until(lambda: smsc.bound[0].answers)
         assert order == ["receipt 77", "submission"]
+        assert one.smpp.stats().receiving.unmatched == 0
+
+
+async def test_an_early_receipt_whose_response_is_not_the_first_of_its_read() -> None:
+    """All responses of a read are one moment: the first of them proves nothing about the receipt of the second."""
+
+    def answer(submitted: Submitted) -> Reply:
+        second = submitted.request.destination_addr.endswith("2")
+        if second:
+            submitted.peer.deliver(receipt("1A2B", in_text="6699"))
+        return Reply(message_id="1A2B" if second else "1A2A", delay=0.5)
+
+    async with Smsc(answer=answer) as smsc, client(smsc, id_matching=IdMatching(hex_decimal=True)) as one:
+        app = Listener(one)
+        await bound(one)
+        sends = [one.smpp.submit(Message(to=f"7916111223{digit}", text="hello")) for digit in "12"]
+        first, second = await asyncio.gather(*sends)
+        await until(lambda: smsc.bound[0].answers)
+        assert (first.message_ids, second.message_ids) == (("1A2A",), ("1A2B",))
+        assert app.ids == ["1A2B"]
         assert one.smpp.stats().receiving.unmatched == 0
 
 

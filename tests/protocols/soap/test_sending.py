@@ -1,4 +1,4 @@
-"""RELIABILITY 3.3 for SOAP over real TCP: what a failure means, at every byte and at every await, and what is shown."""
+"""docs/reliability.md for SOAP over real TCP: what a failure means, at every await, and what is shown."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_nothing_of_a_request_stands_in_its_url() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_servers_that_misbehave(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Every fault of RELIABILITY's stage table; no log and no error shows anything."""
+    """Every fault of the stage table; no log and no error shows anything."""
     caplog.set_level(logging.DEBUG)
     fact = FACTS[name]
     message = Message(to=TO, text="щ" * min(fact.body_bytes // 2, 17_000) or TEXT)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import smtplib
+from email.message import EmailMessage
 from pathlib import Path
 
 import httpx
@@ -12,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from sms_traffic_async import SmsTraffic
-from sms_traffic_async.sandbox import Sandbox
+from sms_traffic_async.sandbox import Rate, Sandbox
 from sms_traffic_async.sandbox.network import Refuse
 
 ROWS = "#list .row"
@@ -134,6 +136,94 @@ async def test_faults_are_switched_on_and_off(page: Page, sandbox: Sandbox, shot
     assert not list(sandbox.faults)
 
 
+async def test_only_faults_that_can_happen_are_offered(page: Page, sandbox: Sandbox) -> None:
+    await page.click("[data-panel=faults]")
+    offered = "[...document.querySelector('[name=effect]').options].map((one) => one.value)"
+    assert "ghost_bind" in await page.evaluate(offered)
+    await page.select_option("[name=protocol]", "v2")
+    web = await page.evaluate(offered)
+    assert "drop" in web
+    assert not {"ghost_bind", "early_receipt", "lose", "reorder"} & set(web)
+    await page.select_option("[name=protocol]", "smpp")
+    assert {"ghost_bind", "early_receipt", "lose", "drop"} <= set(await page.evaluate(offered))
+    await page.select_option("[name=protocol]", "push")
+    assert set(await page.evaluate(offered)) == {"drop", "duplicate", "latency", "lose", "reorder"}
+    await page.select_option("[name=effect]", "drop")
+    await page.click(".panel button[type=submit]")
+    await expect(page.locator(".rules li")).to_have_count(1)
+    (rule,) = sandbox.faults
+    assert (rule.effect.kind, rule.protocol, rule.operation) == ("drop", "push", "push")
+
+
+async def test_accounts_with_departments_and_tokens(page: Page, sandbox: Sandbox) -> None:
+    account = sandbox.accounts.get()
+    department = account.add_department("shop", "hidden-password", roles=())
+    department.system_id = "shop1"
+    sandbox.accounts.add_token(
+        "2001/hidden-key", login="sandbox:shop", permissions={"send"}, rate=Rate(count=20, seconds=2)
+    )
+    await page.click("[data-panel=account]")
+    panel = page.locator("#panel")
+    for shown in ("sandbox:shop", "shop1", "1837/…", "2001/…", "20 / 2 s"):
+        await expect(panel).to_contain_text(shown)
+    assert "hidden" not in await panel.inner_text()
+    await page.fill("#panel [name=balance]", "0.10")
+    await page.fill("#panel [name=blocked]", "79160000000, 79160000001")
+    await page.click("#panel button[type=submit]")
+    await expect(page.locator("#toast")).to_have_text("Saved")
+    assert (str(account.balance), account.blocked) == ("0.10", {"79160000000", "79160000001"})
+
+
+async def test_the_wire_of_every_protocol(page: Page, sandbox: Sandbox, sms: SmsTraffic) -> None:
+    host, port = sandbox.smtp_address
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["Subject"] = "me@example.com", "sandbox@corp.smsmail.ru", "79161112233"
+    letter.set_content("letter")
+    await asyncio.to_thread(_post, host, port, letter)
+    for via in ("v2", "v1", "soap", "smpp"):
+        await sms.send("79161112233", f"wire of {via}", via=via)
+    wanted = {
+        "v2": ("POST /v2/", "Bearer 1837/********", '"message": "wire of v2"', '"success": true'),
+        "v1": ("POST /multi.php", "wire+of+v1", "<reply>"),
+        "soap": ("soap.php", "wire of soap", "Envelope"),
+        "smpp": ("submit_sm", "destination_addr = 79161112233", "submit_sm_resp", "0000  00 00 00"),
+        "smtp": ("RCPT TO:<sandbox@corp.smsmail.ru>", "subject: 79161112233", "250 OK"),
+    }
+    for via, pieces in wanted.items():
+        await page.locator(ROWS).filter(has=page.locator(".badge", has_text=re.compile(f"^{via}$"))).click()
+        await expect(page.locator(".row.selected .badge")).to_have_text(via)
+        wire = page.locator("#detail .card.wide").last
+        for piece in pieces:
+            await expect(wire).to_contain_text(piece, ignore_case=True)
+        shown = await wire.inner_text()
+        assert "password=sandbox" not in shown
+        assert sandbox.api_key not in shown
+
+
+def _post(host: str, port: int, letter: EmailMessage) -> None:
+    with smtplib.SMTP(host, port) as server:
+        server.send_message(letter)
+
+
+async def test_what_is_searched_for_is_saved(page: Page, sms: SmsTraffic) -> None:
+    await sms.send("79161112233", "Ваш код 1234")
+    await sms.send("79261112233", "Заказ готов")
+    await page.fill("#query", "text:код")
+    await expect(page.locator(ROWS)).to_have_count(1)
+    async with page.expect_download() as saving:
+        await page.click("#export")
+    saved = await saving.value
+    assert saved.suggested_filename == "messages.jsonl"
+    (line,) = Path(await saved.path()).read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["text"] == "Ваш код 1234"
+
+
+async def test_every_address_is_told(page: Page, sandbox: Sandbox) -> None:
+    await page.click("[data-panel=connect]")
+    for address in (sandbox.urls[1], "{}:{}".format(*sandbox.smpp_address(2)), "{}:{}".format(*sandbox.smtp_address)):
+        await expect(page.locator("#panel")).to_contain_text(address)
+
+
 async def test_the_clock_moves(page: Page, sandbox: Sandbox, sms: SmsTraffic) -> None:
     await sms.send("79161119030", "медленно")  # a minute
     await page.locator(ROWS).click()
@@ -145,7 +235,7 @@ async def test_the_clock_moves(page: Page, sandbox: Sandbox, sms: SmsTraffic) ->
     assert sandbox.clock.now() - before >= 600
 
 
-async def test_copy_as_python_is_code_that_sends_it(page: Page, sms: SmsTraffic) -> None:
+async def test_copy_as_python_is_code_that_sends_it(page: Page, sandbox: Sandbox, sms: SmsTraffic) -> None:
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     text = 'Код "42" \\ строка\nдве, it\'s'
     await sms.send("79161112233", text)
@@ -157,7 +247,11 @@ async def test_copy_as_python_is_code_that_sends_it(page: Page, sms: SmsTraffic)
         if name == "curl":
             body = json.loads(copied.partition("-d '")[2].removesuffix("'").replace("'\\''", "'"))
             assert body["channels"]["sms"]["message"] == text
-            assert body["destinations"] == [{"phone": "79161112233"}]
+            assert body["destinations"] == [{"to": 79161112233}]
+            async with httpx.AsyncClient(headers={"authorization": f"Bearer {sandbox.api_key}"}) as client:
+                answer = await client.post(f"{sandbox.urls[0]}/v2/send", json=body)
+            assert answer.json()["success"] is True
+            assert (len(sandbox.messages), sandbox.messages[-1].text, len(sandbox.findings)) == (2, text, 0)
         else:
             compile(copied, name, "exec", flags=0x2000)  # PyCF_ALLOW_TOP_LEVEL_AWAIT
             assert "79161112233" in copied
@@ -191,6 +285,17 @@ async def test_dark_russian_and_narrow(page: Page, sandbox: Sandbox, sms: SmsTra
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
     await page.click(".back")
     await expect(page.locator("#list")).to_be_visible()
+
+
+async def test_a_click_counts_while_messages_come_in(page: Page, sandbox: Sandbox) -> None:
+    sandbox.platform.receive(sender="79161112233", recipient="1234", text="the one")
+    row = page.locator(ROWS, has_text="the one")
+    await row.hover()
+    await page.mouse.down()
+    sandbox.platform.receive(sender="79161112244", recipient="1234", text="another")
+    await expect(page.locator(ROWS)).to_have_count(2)  # the list was drawn anew under the finger
+    await page.mouse.up()
+    await expect(page.locator(".row.selected")).to_contain_text("the one")
 
 
 async def test_the_keyboard_alone(page: Page, sandbox: Sandbox) -> None:

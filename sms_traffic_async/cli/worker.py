@@ -1,0 +1,87 @@
+"""``sms-traffic worker``: send what an outbox holds, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Generator
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from sms_traffic_async.cli.connect import MailCarrier
+from sms_traffic_async.cli.outbox import KEY_VARIABLE, VARIABLE, At
+from sms_traffic_async.cli.output import Exit, Output
+from sms_traffic_async.outbox.health import serve_health
+from sms_traffic_async.outbox.store import State
+
+NAME = "worker"
+__all__ = ("NAME", "command")
+
+PORT_MAX = 65_535
+LONGEST_GRACE = 3_600
+
+
+async def command(
+    *,
+    outbox: Annotated[
+        str | None, Parameter(help=f"The outbox, instead of {VARIABLE}; {KEY_VARIABLE} decrypts it.")
+    ] = None,
+    until_empty: Annotated[bool, Parameter(negative="", help="End when nothing is left to do.")] = False,
+    grace: Annotated[
+        float,
+        Parameter(validator=Number(gte=0, lte=LONGEST_GRACE), help="Seconds for what is under way, when told to stop."),
+    ] = 30.0,
+    health_port: Annotated[
+        int | None, Parameter(validator=Number(gte=0, lte=PORT_MAX), help="Serve GET /health on this port.")
+    ] = None,
+    health_host: Annotated[str, Parameter(help="Where the health page is served.")] = "127.0.0.1",
+    connect: MailCarrier | None = None,
+) -> int:
+    """Send what an outbox holds. Ctrl-C or SIGTERM ends it in order: what is under way ends first.
+
+    Exits with 0 after an orderly end, also if messages wait; with 6 if some are unknown after --until-empty.
+    """
+    options = connect or MailCarrier()
+    output = Output(json=options.json)
+    stop = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        box = await stack.enter_async_context(At(outbox=outbox, json=options.json).open())
+        sms = await stack.enter_async_context(options.session())
+        if health_port is not None:
+            port = await stack.enter_async_context(serve_health(box, health_host, health_port))
+            output.note(f"health: http://{health_host}:{port}/health")
+        stack.enter_context(_signals(stop))
+        output.note("the worker runs; Ctrl-C ends it")
+        await box.run(sms, via=options.via, until_empty=until_empty, stop=stop, grace=grace)
+        counts = await box.counts()
+    output.records(
+        [{"state": one.value, "messages": counts[one]} for one in State if one in counts], ("state", "messages")
+    )
+    return Exit.UNKNOWN if until_empty and counts.get(State.UNKNOWN) else Exit.DONE
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Generator[None]:
+    """The first signal ends it in order; the second as if nobody had asked for that."""
+    loop = asyncio.get_running_loop()
+    taken: list[signal.Signals] = []
+
+    def heard() -> None:
+        stop.set()
+        release()
+
+    def release() -> None:
+        while taken:
+            loop.remove_signal_handler(taken.pop())
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(one, heard)
+            taken.append(one)
+    try:
+        yield
+    finally:
+        release()

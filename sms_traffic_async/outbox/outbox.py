@@ -1,0 +1,294 @@
+"""``Outbox``: enqueue and forget, and ask later what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, cast
+
+from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage
+from sms_traffic_async.messages import Message, Via
+from sms_traffic_async.outbox.codec import Codec, group_of
+from sms_traffic_async.outbox.sqlite import SQLiteStore
+from sms_traffic_async.outbox.store import DONE, Entry, Row, State, Store
+from sms_traffic_async.secrets import Secret
+from sms_traffic_async.telemetry import Hook
+
+if TYPE_CHECKING:
+    from sms_traffic_async.outbox.worker import Worker
+    from sms_traffic_async.session import SmsTraffic
+
+__all__ = ("Outbox", "store_at")
+
+GRACE: Final = 10.0
+_SQLITE: Final = "sqlite:///"
+_POSTGRES: Final = ("postgresql://", "postgres://")
+
+
+def store_at(where: str | os.PathLike[str] | Secret, *, clock: Clock = SYSTEM_CLOCK) -> Store:
+    """The store that a URL or a path means.
+
+    Args:
+        where: a path or ``sqlite:///path`` for a file; ``postgresql://…`` for a database.
+        clock: wall time.
+
+    Raises:
+        ConfigurationError: it means nothing, or an extra is missing.
+    """
+    named = where.reveal() if isinstance(where, Secret) else os.fspath(where)
+    if named.startswith(_POSTGRES):
+        secret = Secret(named)
+        del where, named  # a traceback printed with locals shows this frame
+        try:
+            from sms_traffic_async.outbox.postgres import PostgresStore
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "an outbox on PostgreSQL needs: pip install 'sms-traffic-async[postgres]'"
+            ) from error
+        made: Store = PostgresStore(secret)
+        return made
+    if "://" in named and not named.startswith(_SQLITE):
+        raise ConfigurationError("an outbox is a path, sqlite:///path or postgresql://…")
+    return SQLiteStore(Path(named.removeprefix(_SQLITE)), clock=clock)
+
+
+class Outbox:
+    """Accepted work that survives; see the package.
+
+    ::
+
+        async with Outbox("outbox.db") as outbox:
+            id = await outbox.enqueue(Message(to="79161112233", text="Ваш заказ готов"), key="order-8412")
+
+    and, here or in ``sms-traffic worker``, ``await outbox.run(sms)``.
+
+    Args:
+        where: a path, ``sqlite:///path``, ``postgresql://…``, or a ``Store``.
+        encryption_key: Fernet keys, newest first: numbers and texts are kept encrypted.
+        hooks: told of what the worker does.
+        clock: time.
+
+    Raises:
+        ConfigurationError: nothing that can be used.
+    """
+
+    def __init__(
+        self,
+        where: str | os.PathLike[str] | Secret | Store,
+        *,
+        encryption_key: Secret | str | Sequence[Secret | str] | None = None,
+        hooks: Sequence[Hook] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.store: Store = store_at(where, clock=clock) if isinstance(where, (str, os.PathLike, Secret)) else where
+        del where
+        self._codec = Codec(encryption_key)
+        del encryption_key
+        self._hooks = hooks
+        self._clock = clock
+        self.worker: Worker | None = None
+        """The worker of the latest ``run``."""
+
+    async def open(self) -> None:
+        """Open the store; what ``async with`` does.
+
+        Raises:
+            ConfigurationError: another process has the file, or the tables are of another version.
+            StorageError: it cannot be opened.
+        """
+        await self.store.open()
+
+    async def aclose(self) -> None:
+        """Close the store. What is enqueued stays."""
+        await self.store.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def enqueue(
+        self,
+        message: Message,
+        *,
+        key: str | None = None,
+        priority: int = 0,
+        not_before: datetime | float | None = None,
+        conn: object | None = None,
+    ) -> str:
+        """Keep a message to be sent; returns when it is on the disk.
+
+        Args:
+            message: what to send. ``expires_in`` counts from now: past it, it is not sent.
+            key: your own id, or the message's: a second call with it gives the first one's id and keeps nothing.
+            priority: higher goes first.
+            not_before: an aware time, or seconds from now.
+            conn: your PostgreSQL connection with a transaction open: the message is kept if that is committed.
+
+        Returns:
+            The id to ask by.
+
+        Raises:
+            InvalidMessage: ``not_before`` is no time.
+            StorageError: it was not kept.
+
+        Cancellation: it may be kept all the same; with ``key=`` a repeat is harmless.
+        """
+        entry = self._entry(message, key, priority, not_before)
+        del message
+        return (await self.store.add([entry], conn=conn))[0]
+
+    async def enqueue_many(
+        self,
+        messages: Iterable[Message],
+        *,
+        priority: int = 0,
+        not_before: datetime | float | None = None,
+        conn: object | None = None,
+    ) -> list[str]:
+        """Keep several, all or none; each message's own ``key`` makes a repeat harmless. Otherwise as ``enqueue``."""
+        entries = [self._entry(message, None, priority, not_before) for message in messages]
+        return await self.store.add(entries, conn=conn) if entries else []
+
+    def _entry(self, message: Message, key: str | None, priority: int, not_before: datetime | float | None) -> Entry:
+        delay = self._delay(not_before)
+        return Entry(
+            id=_new_id(self._clock.wall()),
+            body=self._codec.encode(message),
+            key=message.key if key is None else key,
+            group=group_of(message),
+            priority=priority,
+            delay=delay,
+            lives=message.expires_in,
+        )
+
+    def _delay(self, not_before: datetime | float | None) -> float:
+        if not_before is None:
+            return 0.0
+        if isinstance(not_before, datetime):
+            if not_before.tzinfo is None:
+                raise InvalidMessage("not_before", str(not_before), "an aware time, or seconds from now")
+            return max(0.0, not_before.timestamp() - self._clock.wall())
+        if not 0 <= not_before < float("inf"):
+            raise InvalidMessage("not_before", str(not_before), "an aware time, or seconds from now")
+        return float(not_before)
+
+    async def status(self, name: str) -> Row | None:
+        """What is known of a message, by its id or your key."""
+        return await self.store.get(name)
+
+    def message(self, row: Row) -> Message:
+        """The message of a row.
+
+        Raises:
+            Unreadable: it is encrypted with another key.
+        """
+        return self._codec.decode(row.body)
+
+    async def counts(self) -> Mapping[State, int]:
+        """How many messages there are in each state."""
+        return await self.store.counts()
+
+    async def held(self, *, after: str | None = None, limit: int = 100) -> list[Row]:
+        """Messages that wait for money, a credential or somebody: ``retry`` or ``cancel`` them."""
+        return await self.store.listing([State.HELD], after=after, limit=limit)
+
+    async def unknown(self, *, after: str | None = None, limit: int = 100) -> list[Row]:
+        """Messages that may have gone out: ``resolve`` them, or ``retry`` them and risk a second SMS."""
+        return await self.store.listing([State.UNKNOWN], after=after, limit=limit)
+
+    async def cancel(self, name: str) -> bool:
+        """Have it not sent. ``False``: it is under way, or over, or unknown."""
+        return await self.store.cancel(name)
+
+    async def retry(self, name: str) -> bool:
+        """Send it (again), whatever was known of it; of an unknown one a second SMS may go out."""
+        return await self.store.retry(name)
+
+    async def resolve(self, name: str, state: State = State.ACCEPTED, *, message_ids: Sequence[str] = ()) -> bool:
+        """Write down what somebody found out about an unknown message: ACCEPTED, FINAL or REJECTED."""
+        return await self.store.resolve(name, state, message_ids=message_ids)
+
+    async def purge(self, older_than: float, *, states: Iterable[State] = DONE) -> int:
+        """Delete messages that have been in these states for so many seconds; gives how many."""
+        wanted = sorted(states)
+        if not older_than >= 0 or set(wanted) & {State.PENDING, State.SENDING, State.AMBIGUOUS}:
+            raise ConfigurationError("purge takes seconds, and states in which nothing is to be done any more")
+        total = 0
+        while found := await self.store.purge(wanted, older_than=older_than):
+            total += found
+        return total
+
+    async def run(
+        self,
+        sms: SmsTraffic,
+        *,
+        via: Via | None = None,
+        at_once: int | None = None,
+        most: int | None = None,
+        until_empty: bool = False,
+        stop: asyncio.Event | None = None,
+        grace: float = GRACE,
+    ) -> None:
+        """Send what it holds with an open session, until ``stop`` is set (or nothing is left to do).
+
+        Args:
+            sms: the session.
+            via: the protocol; ``None`` takes the session's first.
+            at_once: requests under way.
+            most: messages of a request (v2).
+            until_empty: return when nothing is pending and nothing is under way.
+            stop: set it, and no more is claimed; what is under way has ``grace`` seconds to end.
+            grace: see ``stop``.
+
+        Raises:
+            StorageClosed: the outbox was closed.
+            ConfigurationError: the session cannot be used.
+
+        Cancellation: at once; what is being sent is found out about by the next worker.
+        """
+        from sms_traffic_async.outbox.worker import Worker
+
+        worker = self.worker = Worker(
+            self.store, sms, self._codec, via=via, at_once=at_once, most=most, hooks=self._hooks, clock=self._clock
+        )
+        running = asyncio.create_task(worker.run(until_empty=until_empty), name="sms-traffic outbox")
+        stopped = asyncio.create_task((stop or asyncio.Event()).wait(), name="sms-traffic outbox stop")
+        try:
+            await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
+            worker.stop()
+            await asyncio.wait([running], timeout=grace)
+        finally:
+            for task in (running, stopped):
+                task.cancel()
+            await asyncio.wait([running, stopped])
+        if not running.cancelled() and (error := running.exception()) is not None:
+            raise _bare(error)
+
+
+def _new_id(now: float) -> str:
+    """A UUID of version 7: ids that were made one after another stand side by side in an index."""
+    head = (int(now * 1_000) & (1 << 48) - 1) << 80
+    chance = int.from_bytes(os.urandom(10))
+    return str(uuid.UUID(int=head | 7 << 76 | (chance >> 62 & 0xFFF) << 64 | 2 << 62 | chance & (1 << 62) - 1))
+
+
+def _bare(error: BaseException) -> BaseException:
+    """The error itself, not the task group around it."""
+    found: BaseException = error
+    while isinstance(found, BaseExceptionGroup):
+        within: tuple[BaseException, ...] = cast("BaseExceptionGroup[BaseException]", found).exceptions
+        if len(within) != 1:
+            return error
+        (found,) = within
+    return found

@@ -1,0 +1,281 @@
+"""Units in PostgreSQL: claimed, begun, held, settled. Each function is the work of one transaction.
+
+1. Every open message has one job of the engine, named by the message; of a unit,
+   the first one's job *carries* the unit and is named by it. The others wait
+   beside it, claimed and never stale.
+2. The carrier's claim is the unit's: its worker id is the token, its heartbeat
+   the lease. So an abandoned unit comes back whole, and by nothing but the
+   engine's own claim.
+3. Locks are taken in one order: job, unit, message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+from sms_traffic_async.outbox.postgres_engine import QUEUE, STALE, Engine, Job
+from sms_traffic_async.outbox.postgres_port import Connection, Row
+from sms_traffic_async.outbox.store import Member, Result, State, Unit
+
+__all__ = ("begin", "claim", "entrypoint_of", "expire", "renew", "settle")
+
+_EXPIRED_AT_ONCE: Final = 1_000
+_PENDING: Final = "m "
+_OPEN: Final = frozenset({"pending", "sending", "ambiguous"})
+
+# S608: every name that is put into a statement is a constant of this package.
+_EXPIRE: Final = "SELECT id FROM sms_outbox_message WHERE state = 'pending' AND expires <= now() LIMIT $1"
+_LOCK_JOBS: Final = f"""
+SELECT dedupe_key AS name FROM {QUEUE} WHERE dedupe_key = ANY($1::text[]) AND status = 'queued' FOR UPDATE SKIP LOCKED
+"""  # noqa: S608
+_SET_EXPIRED: Final = """
+UPDATE sms_outbox_message SET state = 'expired', changed = now(), reason = 'its time to live has passed'
+WHERE id = ANY($1::text[]) AND state = 'pending' AND expires <= now() RETURNING id
+"""
+# "+ interval": nothing but the index in this order must look good to a planner without statistics.
+_NEXT: Final = f"""
+SELECT entrypoint FROM {QUEUE}
+WHERE status = 'queued' AND execute_after + interval '0' < now() AND left(entrypoint, 2) = '{_PENDING}'
+ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""  # noqa: S608
+_JOIN: Final = """
+UPDATE sms_outbox_message AS m
+SET state = 'sending', changed = now(), unit = $2, attempts = m.attempts + 1
+WHERE m.id = ANY($1::text[]) AND m.state = 'pending'
+RETURNING m.id, m.body, m.attempts, extract(epoch FROM m.expires - now())::float8 AS lives
+"""
+_MAKE: Final = "INSERT INTO sms_outbox_unit (id, via, members) VALUES ($1, $2, $3)"
+_CARRY: Final = f"""
+UPDATE {QUEUE} AS job
+SET heartbeat = CASE WHEN dedupe_key = $2 THEN clock_timestamp() + ($5 - {STALE}) * interval '1 second'
+                     ELSE 'infinity' END,
+    payload = CASE WHEN dedupe_key = $2 THEN convert_to($3, 'UTF8') ELSE payload END,
+    entrypoint = CASE WHEN dedupe_key = $2 THEN $4 ELSE entrypoint END,
+    dedupe_key = CASE WHEN dedupe_key = $2 THEN $3 ELSE dedupe_key END
+WHERE dedupe_key = ANY($1::text[]) AND status IN ('queued', 'picked')
+"""  # noqa: S608
+_HOLD: Final = f"""
+UPDATE {QUEUE} AS job SET heartbeat = clock_timestamp() + ($3 - {STALE}) * interval '1 second'
+FROM unnest($1::text[], $2::uuid[]) AS held (unit, token)
+WHERE job.dedupe_key = held.unit AND job.status = 'picked' AND job.queue_manager_id = held.token
+RETURNING job.queue_manager_id::text AS token
+"""  # noqa: S608
+_AGAIN: Final = """
+UPDATE sms_outbox_unit SET attempts = attempts + 1 WHERE id = $1
+RETURNING via, members, node, digest, attempts, began IS NOT NULL AS maybe,
+    extract(epoch FROM now() - began)::float8 AS age, extract(epoch FROM now() - tried)::float8 AS idle
+"""
+_MEMBERS: Final = """
+SELECT m.id, m.body, m.attempts, m.state IN ('sending', 'ambiguous') AS open,
+    extract(epoch FROM m.expires - now())::float8 AS lives
+FROM sms_outbox_message AS m WHERE m.id = ANY($2::text[]) AND m.unit = $1
+"""
+_MINE: Final = f"""
+SELECT id FROM {QUEUE} WHERE dedupe_key = $1 AND status = 'picked' AND queue_manager_id = $2::uuid FOR UPDATE
+"""  # noqa: S608
+_BEGIN: Final = f"""
+WITH mine AS ({_MINE})
+UPDATE sms_outbox_unit
+SET began = coalesce(began, clock_timestamp()), tried = clock_timestamp(), node = coalesce($3, node),
+    digest = coalesce(digest, $4)
+WHERE id = $1 AND EXISTS (SELECT FROM mine) RETURNING id
+"""  # noqa: S608
+# What a push told meanwhile is known already; the answer's ids are joined to it.
+_SETTLE: Final = """
+WITH r AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::text[])
+        AS r (id, state, crowd, ids, node, code, reason)
+), written AS (
+    UPDATE sms_outbox_message AS m
+    SET state = CASE WHEN r.state = 'accepted' AND m.ended THEN 'final' ELSE r.state END, changed = now(),
+        crowd = coalesce(r.crowd, m.crowd), code = r.code, reason = r.reason, node = coalesce(r.node, m.node),
+        unit = CASE WHEN r.state = 'pending' THEN NULL ELSE m.unit END,
+        message_ids = CASE WHEN r.ids = '' THEN m.message_ids ELSE m.message_ids || array(
+            SELECT one FROM unnest(string_to_array(r.ids, ' ')) AS one WHERE one <> ALL (m.message_ids)) END
+    FROM r WHERE m.id = r.id AND m.unit = $1 AND m.state IN ('sending', 'ambiguous')
+    RETURNING m.id, m.state, m.crew, m.crowd, m.priority, r.ids
+), kept AS (
+    INSERT INTO sms_outbox_platform_id AS p (message_id, id)
+    SELECT DISTINCT ON (one) one, id FROM written, unnest(string_to_array(nullif(ids, ''), ' ')) AS one ORDER BY one
+    ON CONFLICT (message_id) DO UPDATE SET id = excluded.id WHERE p.id <> excluded.id
+)
+SELECT id, state, crew, crowd, priority FROM written
+"""
+_LEFT: Final = """
+SELECT count(*) AS left FROM sms_outbox_message
+WHERE id = ANY($2::text[]) AND unit = $1 AND state IN ('sending', 'ambiguous')
+"""
+_END: Final = """
+WITH ended AS (DELETE FROM sms_outbox_unit WHERE id = $1 RETURNING members)
+SELECT m.id FROM ended JOIN sms_outbox_message AS m ON m.id = ANY(ended.members) AND m.unit = $1
+"""
+
+
+def entrypoint_of(group: str, crowd: int) -> str:
+    """What may share a unit shares an entrypoint; who goes alone has the crowd of one."""
+    return f"{_PENDING}{crowd if group else 1} {group}"
+
+
+def _carrier(via: str) -> str:
+    return f"u {via}"
+
+
+async def claim(connection: Connection, *, via: str, most: int, units: int, lease: float) -> list[Unit]:
+    """See ``Store.claim``."""
+    engine = Engine(connection)
+    await expire(connection, engine)
+    found: list[Unit] = []
+    while len(found) < units:
+        token = uuid4()
+        names = await engine.claim(_carrier(via), 1, token)
+        if not names:
+            break
+        unit = await _again(connection, engine, names[0], str(token))
+        if unit is not None:
+            found.append(unit)
+    while len(found) < units:
+        fresh = await _form(connection, engine, via=via, most=most, lease=lease)
+        if fresh is None:
+            break
+        found.append(fresh)
+    again = [unit for unit in found if unit.attempts > 1]
+    if again:
+        await connection.fetch(_HOLD, [unit.id for unit in again], [unit.token for unit in again], lease)
+    return found
+
+
+async def expire(connection: Connection, engine: Engine) -> None:
+    """Whatever waited longer than it lives is not sent any more."""
+    late = [row["id"] for row in await connection.fetch(_EXPIRE, _EXPIRED_AT_ONCE)]
+    if late:
+        locked = [row["name"] for row in await connection.fetch(_LOCK_JOBS, late)]
+        gone = [row["id"] for row in await connection.fetch(_SET_EXPIRED, locked)]
+        await engine.finish(gone, "canceled")
+
+
+async def _again(connection: Connection, engine: Engine, name: str, token: str) -> Unit | None:
+    """A unit whose check is due, or whose worker is gone."""
+    rows = await connection.fetch(_AGAIN, name)
+    if not rows:
+        await engine.finish([name], "canceled")
+        return None
+    row = rows[0]
+    known = {found["id"]: found for found in await connection.fetch(_MEMBERS, name, row["members"])}
+    if not any(found["open"] for found in known.values()):
+        # A push told of the last of them while nobody held the unit.
+        await _end(connection, engine, name, "canceled")
+        return None
+    members = [_member(known[identity]) for identity in row["members"] if identity in known]
+    return Unit(
+        id=name,
+        token=token,
+        via=row["via"],
+        members=tuple(members),
+        maybe=row["maybe"],
+        age=row["age"],
+        idle=row["idle"],
+        node=row["node"],
+        digest=row["digest"],
+        attempts=row["attempts"],
+    )
+
+
+def _member(row: Row) -> Member:
+    return Member(id=row["id"], body=row["body"], open=row["open"], lives=row["lives"], attempts=row["attempts"])
+
+
+async def _form(connection: Connection, engine: Engine, *, via: str, most: int, lease: float) -> Unit | None:
+    """A new unit: the first message that is due, and others of its kind."""
+    while rows := await connection.fetch(_NEXT):
+        entrypoint: str = rows[0]["entrypoint"]
+        token, name = uuid4(), str(uuid4())
+        crowd = int(entrypoint.split(" ", 2)[1])
+        names = await engine.claim(entrypoint, min(most, crowd), token)
+        joined = {row["id"]: row for row in await connection.fetch(_JOIN, names, name)}
+        await engine.finish([stray for stray in names if stray not in joined], "canceled")
+        order = [identity for identity in names if identity in joined]
+        if not order:
+            continue
+        await connection.execute(_MAKE, name, via, order)
+        await connection.execute(_CARRY, order, order[0], name, _carrier(via), lease)
+        members = tuple(
+            Member(id=identity, body=row["body"], lives=row["lives"], attempts=row["attempts"])
+            for identity, row in ((identity, joined[identity]) for identity in order)
+        )
+        return Unit(id=name, token=str(token), via=via, members=members)
+    return None
+
+
+async def begin(connection: Connection, *, unit: Unit, node: str | None, digest: bytes | None) -> bool:
+    """See ``Store.begin``; one statement."""
+    return bool(await connection.fetch(_BEGIN, unit.id, unit.token, node, digest))
+
+
+async def renew(connection: Connection, *, units: Sequence[Unit], lease: float) -> frozenset[str]:
+    """See ``Store.renew``; one statement."""
+    rows = await connection.fetch(_HOLD, [unit.id for unit in units], [unit.token for unit in units], lease)
+    return frozenset(row["token"] for row in rows)
+
+
+async def settle(connection: Connection, *, unit: Unit, results: Sequence[Result]) -> bool:
+    """See ``Store.settle``."""
+    if not await connection.fetch(_MINE, unit.id, unit.token):
+        return False
+    engine = Engine(connection)
+    if not results and await _never_began(connection, unit):
+        results = [Result(id=member.id, state=State.PENDING) for member in unit.members if member.open]
+    written = await _write(connection, unit, results) if results else {}
+    again = _again_pending(written, results)
+    names = [member.id for member in unit.members]
+    left = (await connection.fetch(_LEFT, unit.id, names))[0]["left"]
+    missing = await engine.requeue(again)
+    if left:
+        waits = [result.after for result in results if result.state is State.AMBIGUOUS]
+        await engine.requeue(
+            [Job(name=unit.id, entrypoint=_carrier(unit.via), delay=max(min(waits, default=0.0), 0.0))]
+        )
+        # The unit goes on without the message whose job carries it, and which is therefore given a new one.
+        await engine.add(missing)
+        await engine.finish([name for name, row in written.items() if row["state"] not in _OPEN])
+    else:
+        await engine.requeue(missing, carrier=unit.id)
+        await _end(connection, engine, unit.id, "successful")
+    return True
+
+
+def _again_pending(written: Mapping[str, Row], results: Sequence[Result]) -> list[Job]:
+    """The jobs of those that wait for another unit."""
+    jobs: list[Job] = []
+    for result in results:
+        row = written.get(result.id)
+        if row is not None and result.state is State.PENDING:
+            entrypoint = entrypoint_of(row["crew"], row["crowd"])
+            delay = max(result.after, 0.0)
+            jobs.append(Job(name=result.id, entrypoint=entrypoint, priority=row["priority"], delay=delay))
+    return jobs
+
+
+async def _never_began(connection: Connection, unit: Unit) -> bool:
+    rows = await connection.fetch("SELECT began FROM sms_outbox_unit WHERE id = $1", unit.id)
+    return bool(rows) and rows[0]["began"] is None
+
+
+async def _write(connection: Connection, unit: Unit, results: Sequence[Result]) -> dict[str, Row]:
+    columns: list[list[Any]] = [
+        [result.id for result in results],
+        [result.state.value for result in results],
+        [result.crowd for result in results],
+        [" ".join(result.message_ids) for result in results],
+        [result.node for result in results],
+        [result.code for result in results],
+        [result.reason for result in results],
+    ]
+    return {row["id"]: row for row in await connection.fetch(_SETTLE, unit.id, *columns)}
+
+
+async def _end(connection: Connection, engine: Engine, name: str, status: Literal["successful", "canceled"]) -> None:
+    """Nobody of a unit is open: it goes, with its carrier and the jobs of those who stayed in it to the end."""
+    rows = await connection.fetch(_END, name)
+    await engine.finish([name, *(row["id"] for row in rows)], status)

@@ -1,0 +1,67 @@
+"""What an outcome means for a message of an outbox (docs/reliability.md, outcome table)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sms_traffic_async.errors import (
+    AuthenticationFailed,
+    InsufficientFunds,
+    InvalidMessage,
+    NotSent,
+    OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
+    Rejected,
+    SendError,
+)
+from sms_traffic_async.messages import Submission
+from sms_traffic_async.outbox.store import Result, State
+
+__all__ = ("AGAIN_LONGEST", "CHECK_SOONEST", "again_after", "result_of")
+
+AGAIN_SOONEST: Final = 1.0
+AGAIN_LONGEST: Final = 60.0
+CHECK_SOONEST: Final = 5.0
+
+_HELD: Final = (InsufficientFunds, AuthenticationFailed, PermissionDenied)
+
+
+def again_after(attempts: int, soonest: float = AGAIN_SOONEST, longest: float = AGAIN_LONGEST) -> float:
+    """Seconds to wait after so many attempts: doubling, up to a limit."""
+    return float(min(longest, soonest * 2.0 ** min(max(attempts - 1, 0), 16)))
+
+
+def result_of(id_: str, outcome: Submission | SendError | InvalidMessage, *, attempts: int, keyed: bool) -> Result:
+    """What is written down.
+
+    Args:
+        id_: the message.
+        outcome: what the session says of it.
+        attempts: so far, to wait longer every time.
+        keyed: the request has an id of ours, so that the truth can be looked up.
+    """
+    if isinstance(outcome, Submission):
+        return Result(id=id_, state=State.ACCEPTED, message_ids=outcome.message_ids, node=outcome.node)
+    if isinstance(outcome, InvalidMessage):
+        return Result(id=id_, state=State.REJECTED, reason=f"{outcome.field}: {outcome.rule}")
+    state, after = _state(outcome, attempts, keyed=keyed)
+    reason = type(outcome).__name__
+    if isinstance(outcome, NotSent):
+        reason = f"{reason}: {outcome.reason}"
+    return Result(id=id_, state=state, after=after, node=outcome.node, code=outcome.code, reason=reason)
+
+
+def _state(error: SendError, attempts: int, *, keyed: bool) -> tuple[State, float]:
+    if isinstance(error, OutcomeUnknown):
+        return (State.AMBIGUOUS, again_after(attempts, CHECK_SOONEST)) if keyed else (State.UNKNOWN, 0.0)
+    if isinstance(error, _HELD):
+        return State.HELD, 0.0
+    if isinstance(error, RateLimited):
+        return State.PENDING, error.retry_after or again_after(attempts)
+    if isinstance(error, NotSent):
+        # A guard of the caller's says no until somebody changes it.
+        return (State.HELD, 0.0) if error.reason == "guarded" else (State.PENDING, again_after(attempts))
+    if isinstance(error, Rejected) and not error.retryable:
+        return State.REJECTED, 0.0
+    return State.PENDING, again_after(attempts)

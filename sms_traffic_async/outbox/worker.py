@@ -1,0 +1,301 @@
+"""Emptying an outbox: claims, units under way, leases, pauses, and statuses that come back.
+
+Rules
+-----
+1. One loop claims; each unit is a task of the worker's own task group.
+2. Every result is written until the store takes it, or the worker is cancelled: then
+   the unit's lease runs out and its truth is found out again.
+3. Where there is no money, or the credentials are not accepted, everything waits; one
+   held message goes first when the pause is over, and its acceptance lets the others go.
+4. ``stop`` is the orderly end: no new claims, units under way end by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
+from sms_traffic_async.errors import ConfigurationError, RequestError
+from sms_traffic_async.messages import Via
+from sms_traffic_async.outbox.codec import Codec
+from sms_traffic_async.outbox.events import OutboxPaused, OutboxSettled, OutboxTrouble
+from sms_traffic_async.outbox.sending import Errand
+from sms_traffic_async.outbox.store import News, Result, State, Store, Unit
+from sms_traffic_async.outbox.verdicts import again_after
+from sms_traffic_async.session import SmsTraffic
+from sms_traffic_async.storage.sqlite import StorageClosed, StorageError
+from sms_traffic_async.telemetry import Hook, Telemetry, get_logger
+
+__all__ = ("Worker",)
+
+T = TypeVar("T")
+
+LEASE: Final = 30.0
+LONGEST_WAIT: Final = 30.0
+PAUSE: Final = 60.0
+LONGEST_PAUSE: Final = 600.0
+UNKEYED_AT_ONCE: Final = 64
+EARLY_NEWS: Final = 10_000
+"""Statuses of messages whose acceptance is still on its way to the disk."""
+
+_log = get_logger("outbox")
+
+
+class Worker:
+    """One worker; ``await run()``.
+
+    Args:
+        store: opened.
+        sms: an open session.
+        codec: reads what the store keeps.
+        via: the protocol; ``None`` takes the session's first.
+        at_once: units under way.
+        most: members of a unit (v2).
+        hooks: told of what happens.
+        clock: time.
+
+    Attributes:
+        telemetry: counters ``outbox.*`` by state.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sms: SmsTraffic,
+        codec: Codec,
+        *,
+        via: Via | None = None,
+        at_once: int | None = None,
+        most: int | None = None,
+        hooks: Sequence[Hook] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        settings = sms.settings
+        self.via: Via = via or _first_of(sms)
+        keyed = self.via == "v2"
+        self._store = store
+        self._sms = sms
+        self._codec = codec
+        self._most = (most or settings.http.batch) if keyed else 1
+        self._at_once = at_once or (settings.http.in_flight if keyed else UNKEYED_AT_ONCE)
+        self.telemetry = Telemetry(hooks=tuple(hooks))
+        self._clock = clock
+        self._active: dict[str, Unit] = {}
+        self._news = asyncio.Event()
+        self._following = asyncio.Event()
+        self._stopping = False
+        self._paused_until = 0.0
+        self._pauses = 0
+        self._early: OrderedDict[str, News] = OrderedDict()
+
+    @property
+    def under_way(self) -> int:
+        """Units that are being sent."""
+        return len(self._active)
+
+    @property
+    def paused(self) -> float:
+        """Seconds for which nothing is claimed, because the account was refused."""
+        return max(0.0, self._paused_until - self._clock.monotonic())
+
+    def wake(self) -> None:
+        """Look again now."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Claim no more; ``run`` returns when what is under way has ended."""
+        self._stopping = True
+        self._news.set()
+
+    async def run(self, *, until_empty: bool = False) -> None:
+        """Send what the outbox holds, until ``stop`` (or, if so wanted, until nothing is left to do).
+
+        Raises:
+            StorageClosed: the outbox was closed under it.
+            ConfigurationError: the session is closed or cannot be used.
+
+        Cancellation: what is being sent is found out about by the next worker.
+        """
+        self._store.listen(self.wake)
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(self._hold()), group.create_task(self._follow())]
+            try:
+                await self._following.wait()  # what is sent before is not followed
+                await self._claims(group, until_empty=until_empty)
+                while self._active:
+                    await self._pause(LONGEST_WAIT)
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+
+    async def _claims(self, group: asyncio.TaskGroup, *, until_empty: bool) -> None:
+        while not self._stopping:
+            self._news.clear()
+            free = self._at_once - len(self._active)
+            wait = self.paused
+            if wait:
+                await self._pause(wait)
+                continue
+            probing = self._pauses > 0
+            if probing:
+                free = 1 if not self._active else 0
+            units: list[Unit] = []
+            if free:
+                if probing:
+                    await self._kept(partial(self._store.release, 1))
+                most = 1 if probing else self._most
+                claimed = await self._tried(
+                    partial(self._store.claim, via=self.via, most=most, units=free, lease=LEASE)
+                )
+                units = claimed or []
+            for unit in units:
+                self._active[unit.token] = unit
+                group.create_task(self._carry(unit))
+            if units:
+                continue
+            due = await self._tried(self._store.next_due)
+            if until_empty and not self._active and due is None:
+                return
+            if len(self._active) >= self._at_once or (probing and self._active):
+                due = LONGEST_WAIT
+            await self._pause(LONGEST_WAIT if due is None else min(max(due, 0.05), LONGEST_WAIT))
+
+    async def _carry(self, unit: Unit) -> None:
+        try:
+            results = await Errand(self._sms, self._store, self._codec, unit, self.via).run()
+            if results is None:
+                self.telemetry.stats.count("outbox.lost_tokens")
+                return
+            self._judge(results)
+            if not await self._kept(partial(self._store.settle, unit, results)):
+                self.telemetry.stats.count("outbox.lost_tokens")
+                return
+            self._tell(unit, results)
+            await self._late(results)
+        finally:
+            self._active.pop(unit.token, None)
+            self._news.set()
+
+    def _judge(self, results: Sequence[Result]) -> None:
+        held = next((one for one in results if one.state is State.HELD and one.code is not None), None)
+        if held is not None:
+            self._pauses += 1
+            seconds = again_after(self._pauses, PAUSE, LONGEST_PAUSE)
+            self._paused_until = self._clock.monotonic() + seconds
+            _log.error("outbox: nothing is sent for %.0f s: %s", seconds, held.reason)
+            self.telemetry.emit(OutboxPaused(seconds=seconds, reason=held.reason or ""))
+
+    def _tell(self, unit: Unit, results: Sequence[Result]) -> None:
+        for state, count in Counter(one.state for one in results).items():
+            self.telemetry.stats.count(f"outbox.{state.value}", count)
+            self.telemetry.emit(OutboxSettled(state=state, count=count, attempts=unit.attempts))
+
+    async def _late(self, results: Sequence[Result]) -> None:
+        """What was heard of messages before their acceptance was on the disk; and held ones may go again."""
+        news = [self._early.pop(one) for result in results for one in result.message_ids if one in self._early]
+        if news:
+            await self._kept(partial(self._store.learn, news))
+        if self._pauses and any(one.state is State.ACCEPTED for one in results):
+            self._pauses = 0
+            self._paused_until = 0.0
+            while await self._kept(partial(self._store.release, 1_000)):
+                pass
+
+    # --- what comes back
+
+    async def _follow(self) -> None:
+        """Write statuses back as the session learns of them; asking for the next acknowledges the last."""
+        async with self._sms.updates() as updates:
+            self._following.set()
+            await self._catch_up()
+            async for update in updates:
+                last = update.is_last
+                every = [
+                    News(message_id=one, status=str(update.status), final=last, id=update.key or update.tracking_data)
+                    for one in update.message_ids or (update.message_id,)
+                ]
+                if not await self._kept(partial(self._store.learn, every)):
+                    for one in every:
+                        self._early[one.message_id] = one
+                    while len(self._early) > EARLY_NEWS:
+                        self._early.popitem(last=False)
+
+    async def _catch_up(self) -> None:
+        """Ask once about what was accepted before this process began: the session does not know of it."""
+        if self._sms.settings.credentials.api_key is None:
+            return
+        after: str | None = None
+        while True:
+            rows = await self._kept(partial(self._store.listing, [State.ACCEPTED], after=after, limit=1_000))
+            ids = [one for row in rows for one in row.message_ids]
+            if not rows:
+                return
+            after = rows[-1].id
+            if not ids:
+                continue
+            try:
+                reply = await self._sms.v2.statuses(ids)
+            except RequestError:
+                return
+            news = [News(message_id=one.message_id, status=str(one.status), final=one.is_final) for one in reply.found]
+            await self._kept(partial(self._store.learn, news))
+
+    # --- time, and a store that may fail
+
+    async def _hold(self) -> None:
+        while True:
+            await self._clock.sleep(LEASE / 3)
+            if self._active:
+                await self._tried(partial(self._store.renew, list(self._active.values()), lease=LEASE))
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        if self._active or self._stopping:
+            self._news.clear()
+
+    async def _tried(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Once; a store that fails is told of, and waited for a moment."""
+        try:
+            return await work()
+        except StorageClosed:
+            raise
+        except StorageError as error:
+            self._trouble(error)
+            await self._clock.sleep(1.0)
+            return None
+
+    async def _kept(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Until the store takes it: what is known of an SMS is not given up."""
+        failures = 0
+        while True:
+            try:
+                return await work()
+            except StorageClosed:
+                raise
+            except StorageError as error:
+                failures += 1
+                self._trouble(error)
+                await self._clock.sleep(again_after(failures, 0.5, 30.0))
+
+    def _trouble(self, error: StorageError) -> None:
+        _log.error("outbox: the store fails: %s", error)
+        self.telemetry.stats.count("outbox.store_errors")
+        self.telemetry.emit(OutboxTrouble(error=type(error).__name__))
+
+
+def _first_of(sms: SmsTraffic) -> Via:
+    settings = sms.settings
+    if settings.credentials.api_key is not None:
+        return "v2"
+    if settings.smpp is not None:
+        return "smpp"
+    if settings.credentials.login is None:
+        raise ConfigurationError("the worker's session has no credentials")
+    return "v1"

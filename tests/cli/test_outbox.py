@@ -1,0 +1,73 @@
+"""``sms-traffic outbox`` and ``sms-traffic worker``."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from sms_traffic_async.messages import Message
+from sms_traffic_async.outbox import Outbox
+from tests.cli.conftest import Command, Platform
+
+
+def filled(path: Path, count: int) -> list[str]:
+    async def fill() -> list[str]:
+        async with Outbox(path) as outbox:
+            return await outbox.enqueue_many(
+                [Message(to=f"7916{number:07d}", text="Готово", key=f"k{number}") for number in range(count)]
+            )
+
+    return asyncio.run(fill())
+
+
+def test_init_status_retry_and_purge(cli: Command, tmp_path: Path) -> None:
+    path = str(tmp_path / "o.db")
+    assert cli("outbox", "init", "--outbox", path).code == 0
+    ids = filled(tmp_path / "o.db", 2)
+    counted = cli("outbox", "status", "--json", SMS_TRAFFIC_OUTBOX=path)
+    assert {one["state"]: one["messages"] for one in counted.records}["pending"] == 2
+    shown = cli("outbox", "status", "k0", "nobody", "--json", "--outbox", path)
+    assert shown.code == 3
+    assert shown.records[0]["id"] == ids[0]
+    assert "7916" not in shown.out
+    assert cli("outbox", "status", "--state", "pending", "--json", "--outbox", path).records[1]["state"] == "pending"
+    refused = cli("outbox", "retry", "k0", "--outbox", path)
+    assert refused.code == 3
+    assert cli("outbox", "retry", "--held", "--json", "--outbox", path).records == [{"retried": 0}]
+    assert cli("outbox", "retry", "--outbox", path).code == 2
+    assert cli("outbox", "purge", "--older-than", "0s", "--json", "--outbox", path).records == [{"purged": 0}]
+    assert cli("outbox", "purge", "--older-than", "soon", "--outbox", path).code == 2
+    assert cli("outbox", "status").code == 4
+
+
+def test_the_worker_empties_it(cli: Command, platform: Platform, tmp_path: Path) -> None:
+    ids = filled(tmp_path / "o.db", 30)
+    done = cli("worker", "--outbox", str(tmp_path / "o.db"), "--until-empty", "--json")
+    assert done.code == 0, done.err
+    assert sum(one["messages"] for one in done.records if one["state"] in {"accepted", "final"}) == 30
+    assert all(platform.sandbox.accepted.times(one) == 1 for one in ids)
+
+
+def test_sigterm_ends_the_worker_in_order_and_its_health_can_be_asked(platform: Platform, tmp_path: Path) -> None:
+    ids = filled(tmp_path / "o.db", 5)
+    environ = {**os.environ, **platform.environ, "SMS_TRAFFIC_OUTBOX": str(tmp_path / "o.db")}
+    arguments = [sys.executable, "-m", "sms_traffic_async", "worker", "--json", "--health-port", "0"]
+    with subprocess.Popen(arguments, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split("health: ")[1].strip()
+        assert "runs" in process.stderr.readline()
+        while True:
+            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - of this machine
+                health = json.load(answer)
+            if set(health["messages"]) <= {"accepted", "final"}:
+                break
+        assert health["status"] == "running"
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert sum(json.loads(line)["messages"] for line in out.splitlines()) == 5
+    assert all(platform.sandbox.accepted.times(one) == 1 for one in ids)

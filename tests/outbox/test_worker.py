@@ -1,0 +1,211 @@
+"""The worker over real TCP against the sandbox, on the virtual loop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.messages import Message
+from sms_traffic_async.outbox import Outbox, OutboxPaused, State
+from sms_traffic_async.outbox.store import News
+from sms_traffic_async.sandbox import Drop, FaultRule, Sandbox
+from sms_traffic_async.session import SmsTraffic
+from tests.support.virtual_loop import VirtualClock
+
+pytestmark = pytest.mark.asyncio(loop_factories=["virtual"])
+
+
+def message(number: int = 1, **options: object) -> Message:
+    return Message(to=f"7916{number:07d}", text=f"Ваш заказ {number} готов", **options)  # type: ignore[arg-type]  # options of a test
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(smpp_ports=None, smpp_tls_ports=None, smtp_port=None) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
+    async with Outbox(tmp_path / "outbox.db", clock=VirtualClock()) as made:
+        yield made
+
+
+def session(sandbox: Sandbox) -> SmsTraffic:
+    return SmsTraffic(**sandbox.client_options(), clock=VirtualClock())
+
+
+async def drained(outbox: Outbox, sandbox: Sandbox) -> None:
+    async with session(sandbox) as sms:
+        await outbox.run(sms, until_empty=True)
+
+
+async def test_everything_is_sent_once_in_batches_and_its_statuses_come_back(outbox: Outbox, sandbox: Sandbox) -> None:
+    ids = await outbox.enqueue_many([message(number) for number in range(250)])
+    stop = asyncio.Event()
+    async with session(sandbox) as sms:
+        running = asyncio.create_task(outbox.run(sms, stop=stop))
+        for _ in range(600):
+            await asyncio.sleep(1)
+            await sandbox.advance(1)
+            if await outbox.counts() == {State.FINAL: 250}:
+                break
+        stop.set()
+        await running
+    assert await outbox.counts() == {State.FINAL: 250}
+    assert [sandbox.accepted.times(one) for one in ids] == [1] * 250
+    row = await outbox.status(ids[0])
+    assert row is not None
+    assert row.status == "Delivered"
+    assert row.message_ids
+    assert len({one.restrictive_id for one in sandbox.accepted}) < 20
+
+
+async def test_a_unit_that_began_in_a_dead_process_is_sent_again_whole_under_its_id(
+    outbox: Outbox, sandbox: Sandbox
+) -> None:
+    ids = await outbox.enqueue_many([message(number) for number in range(3)])
+    sandbox.faults.add(FaultRule(protocol="v2", operation="send", effect=Drop(when="after"), times=1))
+    async with session(sandbox) as sms:
+        running = asyncio.create_task(outbox.run(sms))
+        while len(sandbox.accepted) < 3:  # taken, and nobody was told
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert await outbox.counts() == {State.SENDING: 3}
+    await asyncio.sleep(31)
+    await drained(outbox, sandbox)
+    assert (await outbox.counts()).keys() <= {State.ACCEPTED, State.FINAL}
+    assert [sandbox.accepted.times(one) for one in ids] == [1, 1, 1]
+
+
+async def test_past_its_time_to_live_it_is_not_sent(outbox: Outbox, sandbox: Sandbox) -> None:
+    late = await outbox.enqueue(message(1, expires_in=120.0))
+    await asyncio.sleep(121)
+    await drained(outbox, sandbox)
+    row = await outbox.status(late)
+    assert row is not None
+    assert row.state is State.EXPIRED
+    assert not len(sandbox.accepted)
+
+
+async def test_what_may_have_been_taken_is_not_repeated_past_its_time_to_live(outbox: Outbox, sandbox: Sandbox) -> None:
+    doubtful = await outbox.enqueue(message(1, expires_in=60.0))
+    unit = (await outbox.store.claim(via="v2", most=10, units=1, lease=30))[0]
+    assert await outbox.store.begin(unit, digest=b"as it was")  # and then the process died
+    await asyncio.sleep(300)
+    await drained(outbox, sandbox)
+    row = await outbox.status(doubtful)
+    assert row is not None
+    assert row.state is State.UNKNOWN
+    assert not len(sandbox.accepted)
+    assert await outbox.resolve(doubtful, State.REJECTED)
+
+
+async def test_a_cancelled_message_is_not_sent(outbox: Outbox, sandbox: Sandbox) -> None:
+    one, other = await outbox.enqueue_many([message(1), message(2)])
+    assert await outbox.cancel(one)
+    await drained(outbox, sandbox)
+    assert sandbox.accepted.times(one) == 0
+    assert sandbox.accepted.times(other) == 1
+    assert not await outbox.cancel(other)
+
+
+async def test_one_bad_number_is_found_by_halving_and_the_others_go_out(outbox: Outbox, sandbox: Sandbox) -> None:
+    ids = await outbox.enqueue_many([message(number, max_parts=1) for number in range(7)])
+    bad = await outbox.enqueue(Message(to="79160000099", text="я" * 71, max_parts=1))
+    await drained(outbox, sandbox)
+    assert [sandbox.accepted.times(one) for one in ids] == [1] * 7
+    row = await outbox.status(bad)
+    assert row is not None
+    assert row.state is State.REJECTED
+    assert row.reason is not None
+    assert "я" not in row.reason
+
+
+async def test_without_money_all_waits_and_one_goes_first(tmp_path: Path, sandbox: Sandbox) -> None:
+    events: list[object] = []
+    async with Outbox(tmp_path / "poor.db", clock=VirtualClock(), hooks=[events.append]) as outbox:
+        ids = await outbox.enqueue_many([message(number) for number in range(30)])
+        account = next(iter(sandbox.accounts))
+        full, account.balance = account.balance, type(account.balance)(0)
+        stop = asyncio.Event()
+        async with session(sandbox) as sms:
+            running = asyncio.create_task(outbox.run(sms, stop=stop))
+            await asyncio.sleep(30)
+            assert (await outbox.counts())[State.HELD] == 30
+            assert any(isinstance(event, OutboxPaused) for event in events)
+            account.balance = full
+            await asyncio.sleep(120)
+            stop.set()
+            await running
+        assert [sandbox.accepted.times(one) for one in ids] == [1] * 30
+        assert not await outbox.held()
+
+
+async def test_by_v1_an_unfinished_send_is_unknown_after_a_crash(outbox: Outbox, sandbox: Sandbox) -> None:
+    sent, doubtful = await outbox.enqueue_many([message(1), message(2)])
+    unit = (await outbox.store.claim(via="v1", most=1, units=2, lease=5))[1]
+    assert await outbox.store.begin(unit)
+    await asyncio.sleep(6)
+    async with session(sandbox) as sms:
+        await outbox.run(sms, via="v1", until_empty=True)
+    assert [row.id for row in await outbox.unknown()] == [doubtful]
+    found = await outbox.status(sent)
+    assert found is not None
+    assert found.state in {State.ACCEPTED, State.FINAL}
+    assert len(sandbox.accepted) == 1
+
+
+async def test_a_push_is_a_witness_for_an_unknown_message(outbox: Outbox) -> None:
+    one = await outbox.enqueue(message())
+    unit = (await outbox.store.claim(via="v2", most=1, units=1, lease=5))[0]
+    assert await outbox.store.begin(unit)
+    await asyncio.sleep(6)
+    assert await outbox.store.learn([News(message_id="77", status="Delivered", final=True, id=one)]) == 1
+    assert await outbox.store.claim(via="v2", most=1, units=1, lease=5) != []  # it is SENDING, and stays so
+    row = await outbox.status(one)
+    assert row is not None
+    assert row.message_ids == ("77",)
+
+
+async def test_encrypted_messages_are_not_in_the_file(tmp_path: Path, sandbox: Sandbox) -> None:
+    pytest.importorskip("cryptography", reason="the [crypto] extra is not installed")
+    from cryptography.fernet import Fernet
+
+    key, path = Fernet.generate_key().decode(), tmp_path / "secret.db"
+    async with Outbox(path, encryption_key=key, clock=VirtualClock()) as outbox:
+        one = await outbox.enqueue(message(7))
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"79160000007" not in kept
+    assert "Ваш".encode() not in kept
+    async with Outbox(path, encryption_key=Fernet.generate_key().decode(), clock=VirtualClock()) as outbox:
+        await drained(outbox, sandbox)
+        assert [row.id for row in await outbox.held()] == [one]
+        assert await outbox.retry(one)
+    async with Outbox(path, encryption_key=key, clock=VirtualClock()) as outbox:
+        await drained(outbox, sandbox)
+    assert sandbox.accepted.times(one) == 1
+
+
+async def test_a_bad_encryption_key_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography", reason="the [crypto] extra is not installed")
+    with pytest.raises(ConfigurationError, match="base64"):
+        Outbox(tmp_path / "o.db", encryption_key="short")
+
+
+async def test_every_option_of_a_message_arrives(outbox: Outbox, sandbox: Sandbox) -> None:
+    one = await outbox.enqueue(
+        Message(
+            to="79160000001", text="Код [[code]]", params={"code": "17"}, max_parts=2, validity=3_600, truncate=True
+        )
+    )
+    row = await outbox.status(one)
+    assert row is not None
+    kept = outbox.message(row)
+    assert (kept.params, kept.max_parts, kept.validity, kept.truncate) == ({"code": "17"}, 2, 3_600, True)
+    await drained(outbox, sandbox)
+    assert [entry.text for entry in sandbox.accepted] == ["Код 17"]
