@@ -344,7 +344,7 @@ class InboundMessage:
     short_number: str | None = None
     sent_at: datetime | None = None
     received_at: datetime | None = None
-    source: Literal["smpp", "push", "poll", "report"] = "push"
+    source: Literal["smpp", "push", "poll", "report", "email"] = "push"
     raw: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
