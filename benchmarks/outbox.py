@@ -80,7 +80,10 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--callers", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one short round")
     options = parser.parse_args()
+    if options.quick:
+        options.messages, options.rounds = 4_000, 1
     measured: dict[str, list[float]] = {"outbox": [], "group_commit": [], "aiosqlite": []}
     for _ in range(options.rounds):
         for name, run, share in (
