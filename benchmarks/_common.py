@@ -7,8 +7,10 @@ benchmarks/x.py`` and as ``python -m benchmarks.x``::
     from pathlib import Path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-It takes ``--quick`` and ``--json``, and its last line is one JSON object with
-``ratios``: our speed divided by a peer's, so more is better.
+It takes ``--quick`` and ``--json``, and its last line is one JSON object (see
+`finish`) with ``ratios``: our speed divided by a peer's, so more is better; and
+``asked``: what the project asks of these and of other figures. That line is all
+that ``run.py`` knows about a script, so a new script needs no change there.
 """
 
 from __future__ import annotations
@@ -26,9 +28,22 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-__all__ = ("Options", "finish", "geometric_mean", "interleave", "machine", "median_ratio", "parse_args", "version")
+__all__ = (
+    "Asked",
+    "Options",
+    "finish",
+    "geometric_mean",
+    "interleave",
+    "machine",
+    "median_ratio",
+    "parse_args",
+    "version",
+)
 
 BATCH_SECONDS = 0.001
+
+# Whatever was asked for by `version`: it stands in the last line.
+_VERSIONS: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +57,37 @@ class Options:
         """Print a line for people; nothing with ``--json``."""
         if not self.json:
             print(*values, flush=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A figure that the project asks for, and what it was.
+
+    Attributes:
+        figure: its name, with the unit.
+        measured: ``None`` if it could not be measured here.
+        at_least: what is asked, where more is better.
+        at_most: what is asked, where less is better.
+    """
+
+    figure: str
+    measured: float | None
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def row(self) -> dict[str, Any]:
+        """For the last line."""
+        found = self.measured
+        kept: bool | None = None
+        if found is not None:
+            kept = (self.at_least is None or found >= self.at_least) and (self.at_most is None or found <= self.at_most)
+        limits = {"at_least": self.at_least, "at_most": self.at_most}
+        return {
+            "figure": self.figure,
+            **{name: limit for name, limit in limits.items() if limit is not None},
+            "measured": None if found is None else round(found, 3),
+            "kept": kept,
+        }
 
 
 def parse_args(description: str) -> Options:
@@ -64,9 +110,11 @@ def machine() -> str:
 def version(package: str) -> str | None:
     """The installed version of a package, or ``None``."""
     try:
-        return metadata.version(package)
+        found = metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+    _VERSIONS[package] = found
+    return found
 
 
 def interleave(jobs: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, list[float]]:
@@ -119,18 +167,32 @@ def geometric_mean(values: Iterable[float]) -> float:
     return math.exp(sum(map(math.log, found)) / len(found))
 
 
-def finish(name: str, ratios: Mapping[str, float], extra: Mapping[str, Any] | None = None) -> None:
+def finish(
+    name: str,
+    ratios: Mapping[str, float],
+    extra: Mapping[str, Any] | None = None,
+    *,
+    wanted: Mapping[str, float] | None = None,
+    asked: Iterable[Asked] = (),
+) -> None:
     """Print the last line: one JSON object.
 
     Args:
         name: the benchmark.
         ratios: our speed divided by each peer's; more is better.
         extra: anything else worth keeping.
+        wanted: what the project asks of the ratios, at least, by peer.
+        asked: what it asks of other figures.
     """
+    limits = [Asked(figure=peer, measured=ratios.get(peer), at_least=least) for peer, least in (wanted or {}).items()]
+    more = dict(extra or {})
+    versions = _VERSIONS | {package: found for package, found in more.pop("versions", {}).items() if found is not None}
     record = {
         "benchmark": name,
         "machine": machine(),
         "ratios": {peer: round(ratio, 3) for peer, ratio in ratios.items()},
-        **(extra or {}),
+        "asked": [one.row() for one in (*limits, *asked)],
+        **more,
+        "versions": versions,
     }
     print(json.dumps(record, ensure_ascii=False), flush=True)

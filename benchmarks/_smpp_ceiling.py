@@ -93,14 +93,14 @@ class Bare(asyncio.Protocol):
         entry: list[Any] = [future, len(bodies), []]
         for body in bodies:
             self.waiting.append((body, entry))
+        if not self.out and len(self.under_way) < WINDOW:
+            self.loop.call_soon(self.flush)
         self.pump()
         return future
 
     def pump(self) -> None:
         """Fill the window."""
         waiting, under_way, out = self.waiting, self.under_way, self.out
-        if waiting and not out:
-            self.loop.call_soon(self.flush)
         while waiting and len(under_way) < WINDOW:
             body, entry = waiting.popleft()
             self.sequence += 1
@@ -108,9 +108,10 @@ class Bare(asyncio.Protocol):
             out.append(self._head.pack(16 + len(body), 4, 0, self.sequence) + body)
 
     def flush(self) -> None:
-        """One write for one turn of the loop."""
-        self.transport.write(b"".join(self.out))
-        self.out.clear()
+        """One write for all that a read made room for, or that was submitted in one turn of the loop."""
+        if self.out:
+            self.transport.write(b"".join(self.out))
+            self.out.clear()
 
     def data_received(self, data: bytes) -> None:
         """Answers."""
@@ -129,6 +130,7 @@ class Bare(asyncio.Protocol):
             at += length
         self.rest = data[at:]
         self.pump()
+        self.flush()  # before anybody is woken: the peer works while they do
 
     def answered(self, entry: list[Any], message_id: bytes) -> None:
         """One part's answer."""
@@ -150,6 +152,7 @@ class Pump(Bare):
         self.texts, self.left = iter(texts), len(texts)
         self.done: asyncio.Future[None] = self.loop.create_future()
         self.pump()
+        self.flush()
         return self.done
 
     def pump(self) -> None:

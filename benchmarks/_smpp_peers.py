@@ -4,9 +4,9 @@ Every client gets the same messages and does what its own user would write:
 
 ours        ``await sms.smpp.submit(Message(...))``, 100 callers
 ceiling     a bare `asyncio.Protocol`, written here: struct codec, one write for
-            each turn of the loop, a future for each message; the texts are encoded
-            as ours are, by ``segment``; no checks, limits, deadlines, outcomes,
-            retries. 100 callers
+            each read, a future for each message; the texts are encoded by our
+            ``segment``; no checks, limits, deadlines, outcomes, retries.
+            100 callers
 pump        the same without callers and futures (nobody learns which id a message
             got) and with an encoding that does for these texts only
 smpp34      ``await smsc.submit_sm(...)`` (Rust core), 100 callers; it encodes no

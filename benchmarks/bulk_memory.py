@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks._common import Options, finish, machine, parse_args
+from benchmarks._common import Asked, Options, finish, machine, parse_args
 from benchmarks._responder import counts, responder
 from sms_traffic_async import Message, SmsTraffic
 from sms_traffic_async.choice import bulk_concurrency
@@ -78,6 +78,7 @@ def main() -> None:
         "bulk_memory",
         {"promised_growth_over_growth": MOST_MB / max(most - settled, 0.1)},
         {"messages": count, "growth_mb": round(most - settled, 1), "per_second": round(count / seconds)},
+        asked=[Asked(figure="memory growth, MB", measured=most - settled, at_most=MOST_MB)],
     )
 
 

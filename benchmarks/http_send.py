@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks._common import Options, finish, median_ratio, parse_args, version
+from benchmarks._common import Asked, Options, finish, median_ratio, parse_args, version
 from benchmarks._responder import counts, responder
 from sms_traffic_async import HttpOptions, SmsTraffic
 
@@ -266,6 +266,7 @@ def main() -> int:
     short = list(missed(ratios, alone, limits))
     for sentence in short:
         options.say(f"MISSED: {sentence}")
+    kept = limits["rate=20"]
     names = ("httpx", "httpx2", "httpx-aiohttp", "aiohttp", "uvloop")
     finish(
         "http_send",
@@ -277,6 +278,12 @@ def main() -> int:
             "missed": short,
             "versions": {name: version(name) for name in names},
         },
+        wanted=WANTED,
+        asked=[
+            Asked(figure="processor time of one send / of a bare request", measured=alone["cpu"], at_most=WANTED_CPU),
+            Asked(figure="answered 429 with rate=20, %", measured=kept["refused_share"] * 100, at_most=1),
+            Asked(figure="rate=20 used, %", measured=kept["rate_used"] * 100, at_least=95),
+        ],
     )
     return int(bool(short) and not options.quick)  # the short form says too little to fail by
 

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx
 
-from benchmarks._common import finish, parse_args, version
+from benchmarks._common import Asked, finish, parse_args, version
 from sms_traffic_async import SmsTraffic
 
 API_KEY = "1/benchmark"
@@ -227,6 +227,8 @@ def main() -> None:
             "rows_per_s": round(expected / statistics.median(lines["ours"])),
             "httpx": version("httpx"),
         },
+        wanted={"aiter_bytes": 0.7},
+        asked=[Asked(figure="memory growth, MB", measured=growth / MEGABYTE, at_most=MEMORY_LIMIT / MEGABYTE)],
     )
 
 

@@ -134,7 +134,7 @@ def main() -> None:
         if peer == "smsutil":
             found = compare(options, peer, theirs, parts, count)
             extra["smsutil_against_parts_with_octets"] = round(geometric_mean(found), 3)
-    finish("text_segments", ratios, extra)
+    finish("text_segments", ratios, extra, wanted={"smsutil": 20.0, "rusmppyc": 1.0})
 
 
 if __name__ == "__main__":
