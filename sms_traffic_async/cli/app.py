@@ -15,7 +15,10 @@ import cyclopts
 from sms_traffic_async._version import __version__
 from sms_traffic_async.cli import (
     balance,
+    bulk,
+    completion,
     demo,
+    doctor,
     incoming,
     listen,
     lists,
@@ -41,11 +44,12 @@ app = cyclopts.App(
         "needs no credentials."
     ),
 )
-for _module in (demo, send, status, balance, report, incoming, segments, listen, worker):
+for _module in (demo, send, bulk, status, balance, report, incoming, segments, listen, worker, doctor):
     app.command(_module.command, name=_module.NAME)
 app.command(sandbox.app)
 app.command(lists.app)
 app.command(outbox.app)
+completion.add(app)
 
 
 def run(tokens: Sequence[str]) -> int:

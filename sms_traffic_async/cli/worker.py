@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from sms_traffic_async.cli.connect import MailCarrier
+from sms_traffic_async.cli.connect import WorkerCarrier
 from sms_traffic_async.cli.outbox import KEY_VARIABLE, VARIABLE, At
 from sms_traffic_async.cli.output import Exit, Output
 from sms_traffic_async.outbox.health import serve_health
@@ -34,17 +34,23 @@ async def command(
         float,
         Parameter(validator=Number(gte=0, lte=LONGEST_GRACE), help="Seconds for what is under way, when told to stop."),
     ] = 30.0,
+    lease: Annotated[
+        float,
+        Parameter(
+            validator=Number(gt=0, lte=LONGEST_GRACE), help="Seconds after which a silent worker's work is taken."
+        ),
+    ] = 30.0,
     health_port: Annotated[
         int | None, Parameter(validator=Number(gte=0, lte=PORT_MAX), help="Serve GET /health on this port.")
     ] = None,
     health_host: Annotated[str, Parameter(help="Where the health page is served.")] = "127.0.0.1",
-    connect: MailCarrier | None = None,
+    connect: WorkerCarrier | None = None,
 ) -> int:
     """Send what an outbox holds. Ctrl-C or SIGTERM ends it in order: what is under way ends first.
 
     Exits with 0 after an orderly end, also if messages wait; with 6 if some are unknown after --until-empty.
     """
-    options = connect or MailCarrier()
+    options = connect or WorkerCarrier()
     output = Output(json=options.json)
     stop = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
@@ -55,7 +61,7 @@ async def command(
             output.note(f"health: http://{health_host}:{port}/health")
         stack.enter_context(_signals(stop))
         output.note("the worker runs; Ctrl-C ends it")
-        await box.run(sms, via=options.via, until_empty=until_empty, stop=stop, grace=grace)
+        await box.run(sms, via=options.via, lease=lease, until_empty=until_empty, stop=stop, grace=grace)
         counts = await box.counts()
     output.records(
         [{"state": one.value, "messages": counts[one]} for one in State if one in counts], ("state", "messages")

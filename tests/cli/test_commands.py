@@ -291,8 +291,15 @@ def test_report(cli: Command, tmp_path: Path) -> None:
     target = tmp_path / "report.csv"
     saved = cli("report", *only, "--to", str(target), "--json")
     assert saved.code == 0, saved.err
-    assert saved.records == [{"file": str(target), "bytes": target.stat().st_size}]
+    assert saved.records == [{"file": str(target), "bytes": target.stat().st_size, "rows": None}]
     assert "79161112235" in target.read_text(encoding="utf-8")
+    lines = tmp_path / "report.jsonl"
+    for form in ("csv", "json"):
+        saved = cli("report", *only, *fields, "--to", str(lines), "--json", "--format", form)
+        assert saved.records == [{"file": str(lines), "bytes": lines.stat().st_size, "rows": 1}]
+        (row,) = (json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines())
+        assert row == {"subscriber": "79161112235", "message": "для отчёта; \x1b[31m"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.csv", "report.jsonl"]
     unwritable = cli("report", *only, "--to", str(tmp_path / "no" / "report.csv"))
     assert unwritable.code == 1
     assert "FileNotFoundError" in unwritable.err
