@@ -16,7 +16,11 @@
     ├── RequestError                         the same for calls that send nothing
     │   ├── RequestRefused (.code)           the platform said no
     │   ├── RequestFailed                    no usable answer
-    │   └── ReportGone                       the report is no longer stored
+    │   ├── ReportGone                       the report is no longer stored
+    │   └── IncompleteIncoming (.messages)   protocols.http_v1: a list of inbound messages that was cut
+    ├── StorageError (StorageClosed)         the file or database of an outbox or a tracker said no
+    ├── Unreadable                           outbox: a kept message is encrypted with another key
+    ├── StatusesNotTaken  InboundNotTaken    no room now: the platform keeps it and comes again
     ├── TlsError  ProtocolError (LocalProtocolError, RemoteProtocolError)
     └── LinkLost (ConnectionError)  DeadlineExceeded (TimeoutError)
 
@@ -36,6 +40,7 @@ __all__ = (
     "ConfigurationError",
     "DeadlineExceeded",
     "DuplicateRequest",
+    "InboundNotTaken",
     "InsufficientFunds",
     "InvalidMessage",
     "InvalidOriginator",
@@ -57,6 +62,9 @@ __all__ = (
     "RequestRefused",
     "SendError",
     "SmsTrafficError",
+    "StatusesNotTaken",
+    "StorageClosed",
+    "StorageError",
     "TemporarilyUnavailable",
     "TlsError",
 )
@@ -316,6 +324,22 @@ class RequestFailed(RequestError):
 
 class ReportGone(RequestError):
     """The report is not stored (any more): reports live 7 days, on one node."""
+
+
+class StorageError(SmsTrafficError):
+    """The file or database of an outbox or a tracker could not be opened, read or written; this work was not kept."""
+
+
+class StorageClosed(StorageError):
+    """It is closed, or closing."""
+
+
+class StatusesNotTaken(SmsTrafficError):
+    """No more statuses, or messages to follow, are taken now: there is no room, or the session closes."""
+
+
+class InboundNotTaken(SmsTrafficError):
+    """Nobody reads, or there is no room: the platform is to keep the message and come again."""
 
 
 class TlsError(SmsTrafficError):

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.delivery.schedule import Schedule
 from sms_traffic_async.delivery.values import Tracked
 from sms_traffic_async.errors import InvalidMessage, RequestError, RequestRefused
@@ -76,6 +77,7 @@ class Asker:
         self._spoilt = spoilt
         self._spawn = spawn
         self._clock = clock
+        self._complaints = Complaints(_log, clock.monotonic)
         self._stats = telemetry.stats
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
@@ -134,11 +136,11 @@ class Asker:
         elif isinstance(error, InvalidMessage):
             self._spoilt(batch[0], error)
         else:
-            _log.warning("a status was refused: %s", type(error).__name__)
+            self._complaints.about("a status was refused: %s", type(error).__name__)
             self._next(batch)
 
     async def _unanswered(self, batch: list[Tracked], error: RequestError) -> None:
-        _log.warning("statuses could not be asked for: %s", type(error).__name__)
+        self._complaints.about("statuses could not be asked for: %s", type(error).__name__)
         self._failures += 1
         now = self._clock.monotonic()
         for item in batch:

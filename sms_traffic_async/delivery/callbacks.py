@@ -14,8 +14,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.delivery.streams import StreamStats, UpdateStream
 from sms_traffic_async.delivery.values import TrackedUpdate
+from sms_traffic_async.processing import processing
 from sms_traffic_async.telemetry import Telemetry, get_logger
 
 __all__ = ("Callback", "StatusCallback")
@@ -52,6 +54,8 @@ class Callback:
         self._stream = stream
         self._attempts = attempts
         self._clock = clock
+        self._complaints = Complaints(_log, clock.monotonic)
+        self._telemetry = telemetry
         self._counters = telemetry.stats
         stream.open()
         self._task = spawn(self._run(), "status callback")
@@ -82,12 +86,13 @@ class Callback:
             if attempt:
                 await self._clock.sleep(min(2.0 ** (attempt - 1), LONGEST_PAUSE))
             try:
-                made = self._callback(update)
-                if inspect.isawaitable(made):
-                    await made
+                with processing(self._telemetry, self._clock.monotonic, "statuses", "callback", (update.message_id,)):
+                    made = self._callback(update)
+                    if inspect.isawaitable(made):
+                        await made
             except Exception as error:  # noqa: BLE001 - whatever a user's function raises
                 self._counters.count("updates.callback_failed")
-                _log.warning("a status callback failed: %s", type(error).__name__)
+                self._complaints.about("a status callback failed: %s", type(error).__name__)
             else:
                 return
         self._counters.count("updates.callback_gave_up")

@@ -21,17 +21,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from sms_traffic_async.delivery.ordering import Recent
-from sms_traffic_async.errors import ConfigurationError, SmsTrafficError
+from sms_traffic_async.errors import ConfigurationError, InboundNotTaken
+from sms_traffic_async.events import InboundTaken
 from sms_traffic_async.messages import InboundMessage
 from sms_traffic_async.secrets import mask_phone, mask_text
 from sms_traffic_async.settings_tracking import InboundOptions
 from sms_traffic_async.telemetry import Telemetry
 
-__all__ = ("Inbound", "InboundNotTaken", "InboundStats", "InboundStream", "Received")
-
-
-class InboundNotTaken(SmsTrafficError):
-    """Nobody reads, or there is no room: the platform is to keep the message and come again."""
+__all__ = ("Inbound", "InboundStats", "InboundStream", "Received")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -67,12 +64,13 @@ class InboundStats:
 
 
 class _Item:
-    __slots__ = ("acks", "done", "message")
+    __slots__ = ("acks", "done", "given_at", "message")
 
     def __init__(self, message: InboundMessage) -> None:
         self.message = message
         self.acks: list[Callable[[], None]] = []
         self.done = False
+        self.given_at = 0.0
 
 
 class Inbound:
@@ -96,6 +94,7 @@ class Inbound:
         listening: Callable[[bool], None] | None = None,
     ) -> None:
         self.options = options
+        self._telemetry = telemetry
         self._stats = telemetry.stats
         self._spawn = spawn
         self._feed = feed
@@ -240,6 +239,7 @@ class Inbound:
             return None
         item = self._queue.popleft()
         self._given.append(item)
+        item.given_at = asyncio.get_running_loop().time()
         self._space.set()
         values = {name: getattr(item.message, name) for name in _FIELDS}
         return Received(**values, acknowledge=lambda: self._ack(item))
@@ -259,6 +259,8 @@ class Inbound:
         self._taken += 1
         for ack in item.acks:
             ack()
+        if self._telemetry.hooks:
+            self._telemetry.emit(InboundTaken(seconds=asyncio.get_running_loop().time() - item.given_at))
 
 
 def _settle(done: asyncio.Future[bool], *, taken: bool) -> None:

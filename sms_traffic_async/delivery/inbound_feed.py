@@ -86,7 +86,7 @@ class InboundFeed:
 
     async def _list(self, inbound: Inbound, since: datetime) -> bool:
         assert self._listed is not None  # noqa: S101 - looked at before
-        complete = True
+        complete, cut = True, False
         earliest = self._now() - timedelta(seconds=LISTED_SECONDS)
         try:
             messages = await self._listed(max(since, earliest))
@@ -94,11 +94,17 @@ class InboundFeed:
             self._refused = isinstance(error, RequestRefused)
             messages = cast("Sequence[InboundMessage]", getattr(error, "messages", ()))
             _log.warning("the list of inbound messages is not complete: %s", type(error).__name__)
-            # What the platform cannot give in full now it cannot give the next moment either.
-            complete = bool(messages)
+            complete, cut = False, bool(messages)
         for message in messages:
             await inbound.put(message)
-        return complete
+        return await self._rest(inbound, since) if cut else complete
+
+    async def _rest(self, inbound: Inbound, since: datetime) -> bool:
+        """What a list that was cut leaves out: a report has it. The list itself gives no more the next moment."""
+        if self._reported is None or await self._report(inbound, since):
+            return True
+        refused, self._refused = self._refused, False
+        return refused
 
     async def _report(self, inbound: Inbound, since: datetime) -> bool:
         assert self._reported is not None  # noqa: S101 - looked at before

@@ -17,21 +17,17 @@ from sms_traffic_async.delivery.schedule import Schedule, ladder
 from sms_traffic_async.delivery.store import Acked, Ended, Followed, Kept, Ledger, PartEnded, TrackingStore
 from sms_traffic_async.delivery.streams import Readers
 from sms_traffic_async.delivery.values import Tracked, TrackedUpdate
-from sms_traffic_async.errors import InvalidMessage, SmsTrafficError
+from sms_traffic_async.errors import InvalidMessage, StatusesNotTaken
 from sms_traffic_async.messages import StatusUpdate, Submission
 from sms_traffic_async.settings_tracking import TrackingOptions
 from sms_traffic_async.statuses import MessageStatus
 from sms_traffic_async.telemetry import Telemetry
 
-__all__ = ("Intake", "StatusesNotTaken", "open_store", "resolve")
+__all__ = ("Intake", "open_store", "resolve")
 
 FIRST_PAUSE = 1.0
 GROWTH_WATCHED = 1.6
 GROWTH_OTHERS = 2.0
-
-
-class StatusesNotTaken(SmsTrafficError):
-    """Readers do not keep up, or the session closes: the platform is to keep the statuses and come again."""
 
 
 class Intake:
@@ -69,7 +65,10 @@ class Intake:
         self._others = ladder(poll_after, GROWTH_OTHERS, max(poll_after, options.longest))
         self._askers: dict[str | None, Asker] = {}
         self._book = Book(options, telemetry.stats, told=self._heard, part_ended=self._part_ended)
-        self._readers = Readers(buffer=options.buffer, telemetry=telemetry, acked=self._acked, clock=clock)
+        self._readers = Readers(
+            buffer=options.buffer, telemetry=telemetry, acked=self._acked, clock=clock, kept=store is not None
+        )
+        telemetry.stats.watch("tracking.followed", self._book, lambda book: book.count)
         self._on = False
         self._reported_at: float | None = None
         self._closed = False
@@ -172,7 +171,7 @@ class Intake:
 
     def _follow(self, sent: Submission) -> None:
         now = self._clock.monotonic()
-        delay = 0.0 if sent.start_at is None else max(0.0, sent.start_at.timestamp() - self._clock.wall())
+        delay = self._until_start(sent)
         until = now + delay + self._options.window
         if not sent.message_ids:
             if sent.tracking_data is not None:
@@ -185,7 +184,14 @@ class Intake:
         if self._book.full:
             self._telemetry.stats.count("tracking.too_many")
             return
-        item = Tracked.of(sent, until=until)
+        self._take_up(Tracked.of(sent, until=until), delay)
+
+    def _until_start(self, sent: Submission | None) -> float:
+        if sent is None or sent.start_at is None:
+            return 0.0
+        return max(0.0, sent.start_at.timestamp() - self._clock.wall())
+
+    def _take_up(self, item: Tracked, delay: float) -> None:
         self._remember(item, delay)
         followed = self._book.follow(item)
         if not followed.ended and followed.due is None:

@@ -25,9 +25,15 @@ MIGRATIONS: Final = (
     CREATE INDEX finished_at ON finished (at);
     CREATE TABLE unread (place INTEGER PRIMARY KEY, event_id TEXT NOT NULL UNIQUE, body BLOB NOT NULL)
     """,
+    """
+    ALTER TABLE unread ADD COLUMN at REAL NOT NULL DEFAULT 0;
+    UPDATE unread SET at = strftime('%s', 'now')
+    """,
 )
 KEEP_FINISHED = 3 * 86_400.0
 """Seconds for which an end is remembered (document: marking as checked is possible for 3 days)."""
+KEEP_UNREAD = 7 * 86_400.0
+"""Seconds for which what no reader takes is kept: without a bound the file of a service that only waits would grow."""
 PURGE_EVERY = 1_000
 
 
@@ -53,10 +59,10 @@ class SqliteTracking:
             StorageError: it cannot be read.
         """
         self._file = await SqliteFile.open(self._path, migrations=MIGRATIONS)
-        oldest = self._clock.wall() - KEEP_FINISHED
+        now = self._clock.wall()
 
         def load(connection: sqlite3.Connection) -> Kept:
-            connection.execute("DELETE FROM finished WHERE at < ?", (oldest,))
+            _purge(connection, now)
             rows = connection.execute("SELECT body FROM finished ORDER BY at DESC LIMIT ?", (finished,)).fetchall()
             return Kept(
                 followed=_followed(connection),
@@ -71,13 +77,13 @@ class SqliteTracking:
         if self._file is None:
             raise StorageClosed("the store is not open")
         self._saves += 1
-        oldest = self._clock.wall() - KEEP_FINISHED if self._saves % PURGE_EVERY == 0 else None
+        purge_at = self._clock.wall() if self._saves % PURGE_EVERY == 0 else None
 
         def write(connection: sqlite3.Connection) -> None:
             for change in changes:
                 _write(connection, change)
-            if oldest is not None:
-                connection.execute("DELETE FROM finished WHERE at < ?", (oldest,))
+            if purge_at is not None:
+                _purge(connection, purge_at)
 
         await self._file.run(write)
 
@@ -85,6 +91,17 @@ class SqliteTracking:
         """Close the file."""
         if self._file is not None:
             await self._file.aclose()
+
+
+def _purge(connection: sqlite3.Connection, now: float) -> None:
+    connection.execute("DELETE FROM finished WHERE at < ?", (now - KEEP_FINISHED,))
+    # Places are in the order of their times, so this looks at no more than it deletes.
+    newest = connection.execute("SELECT place FROM unread WHERE at >= ? ORDER BY place LIMIT 1", (now - KEEP_UNREAD,))
+    found = newest.fetchone()
+    if found is None:
+        connection.execute("DELETE FROM unread")
+    else:
+        connection.execute("DELETE FROM unread WHERE place < ?", found)
 
 
 def _followed(connection: sqlite3.Connection) -> list[Followed]:
@@ -118,7 +135,8 @@ def _write(connection: sqlite3.Connection, change: Change) -> None:
             connection.execute("INSERT OR REPLACE INTO finished VALUES (?, ?, ?)", (update.message_id, change.at, body))
             if change.unread:
                 connection.execute(
-                    "INSERT OR IGNORE INTO unread (event_id, body) VALUES (?, ?)", (update.event_id, body)
+                    "INSERT OR IGNORE INTO unread (event_id, body, at) VALUES (?, ?, ?)",
+                    (update.event_id, body, change.at),
                 )
         case Acked():
             connection.execute("DELETE FROM unread WHERE event_id = ?", (change.event_id,))

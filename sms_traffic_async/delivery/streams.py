@@ -50,30 +50,55 @@ class StreamStats:
 class _Box:
     """Updates in order; of a message at most one intermediate one."""
 
-    __slots__ = ("items", "skipped")
+    __slots__ = ("items", "passing", "skipped")
 
     def __init__(self) -> None:
         self.items: OrderedDict[tuple[str, str], TrackedUpdate] = OrderedDict()
+        self.passing = 0  # how many of them are intermediate
         self.skipped = 0
 
     def put(self, update: TrackedUpdate, most: int) -> None:
-        if update.is_last:
-            status = "given up" if update.given_up else str(update.status)
-            self.items[update.message_id, status] = update
-            return
-        key = (update.message_id, "")
-        if key in self.items or len(self.items) >= most:
+        key, items = _place(update), self.items
+        if key[1]:
+            items[key] = update
+        elif key in items:
             self.skipped += 1
-        if key in self.items or len(self.items) < most:
+            items[key] = update
+        elif len(items) < most:
+            self.passing += 1
+            items[key] = update
+        else:
+            self.skipped += 1
+
+    def put_first(self, update: TrackedUpdate) -> None:
+        key = _place(update)
+        if key not in self.items:  # or a later one of the same message is there
+            self.passing += not key[1]
             self.items[key] = update
+            self.items.move_to_end(key, last=False)
 
     def pop(self) -> TrackedUpdate:
-        return self.items.popitem(last=False)[1]
+        key, update = self.items.popitem(last=False)
+        self.passing -= not key[1]
+        return update
 
-    def drain(self) -> list[TrackedUpdate]:
-        found = list(self.items.values())
-        self.items.clear()
+    def drain(self, *, finals_only: bool = False) -> OrderedDict[tuple[str, str], TrackedUpdate]:
+        """All that is here, which is no copy unless something is left out."""
+        found, self.items = self.items, OrderedDict()
+        if finals_only and self.passing:
+            found = OrderedDict((key, update) for key, update in found.items() if key[1])
+        self.passing = 0
         return found
+
+    def fill(self, found: OrderedDict[tuple[str, str], TrackedUpdate], passing: int) -> None:
+        """Take over what another box had; this one is empty."""
+        self.items, self.passing = found, passing
+
+
+def _place(update: TrackedUpdate) -> tuple[str, str]:
+    if not update.is_last:
+        return update.message_id, ""
+    return update.message_id, "given up" if update.given_up else str(update.status)
 
 
 class Readers:
@@ -84,13 +109,21 @@ class Readers:
         telemetry: counters.
         acked: told of a final update that every reader took.
         clock: to know for how long nobody has read.
+        kept: a store has what nobody took, for after a restart.
     """
 
     def __init__(
-        self, *, buffer: int, telemetry: Telemetry, acked: Callable[[TrackedUpdate], None], clock: Clock
+        self,
+        *,
+        buffer: int,
+        telemetry: Telemetry,
+        acked: Callable[[TrackedUpdate], None],
+        clock: Clock,
+        kept: bool = False,
     ) -> None:
         self._buffer = buffer
         self._clock = clock
+        self._kept = kept
         self._left_at: float | None = None
         self._stats = telemetry.stats
         self._acked = acked
@@ -127,21 +160,28 @@ class Readers:
     def attach(self, stream: UpdateStream) -> None:
         """A reader opened."""
         if not self._streams:
-            for update in self._pending.drain():
-                stream.offer(update, self._buffer)
+            # Handed over whole: a reader that fails and comes back ten thousand times a day copies nothing.
+            passing = 0 if stream.finals_only else self._pending.passing
+            stream.box.fill(self._pending.drain(finals_only=stream.finals_only), passing)
         self._streams.append(stream)
 
-    def detach(self, stream: UpdateStream, unread: Iterable[TrackedUpdate]) -> None:
-        """A reader left, and did not take these."""
-        if stream in self._streams:
-            self._streams.remove(stream)
-            self._left_at = self._clock.monotonic()
-            for update in unread:
-                if self._streams:
-                    self.taken(update)
-                elif update.is_last or not self.closed:
-                    self._holders.pop(update.event_id, None)
-                    self._pending.put(update, self._buffer)
+    def detach(self, stream: UpdateStream, last: TrackedUpdate | None) -> None:
+        """A reader left. It did not take the one it read last, nor what is in its box."""
+        if stream not in self._streams:
+            return
+        self._streams.remove(stream)
+        self._left_at = self._clock.monotonic()
+        box = stream.box
+        if last is not None:
+            box.put_first(last)
+        if not self._streams:
+            # While anybody reads, nothing is pending; and nobody else holds any of these.
+            self._holders.clear()
+            passing = box.passing
+            self._pending.fill(box.drain(), passing)
+            return
+        for update in box.drain().values():
+            self.taken(update)
 
     def taken(self, update: TrackedUpdate) -> None:
         """One reader took it."""
@@ -160,8 +200,12 @@ class Readers:
             self._stats.count("updates.unread_dropped")
         self._pending.put(update, self._buffer)
 
+    def is_over(self, stream: UpdateStream) -> bool:
+        """Nothing more is to be read from it: what a store keeps comes after the restart, and not twice."""
+        return self.closed and (self._kept or not stream.box.items)
+
     def aclose(self) -> None:
-        """No more comes: readers get what waits for them, and then their loops end."""
+        """No more comes: readers get what waits for them, unless a store keeps it, and then their loops end."""
         self.closed = True
         for stream in self._streams:
             stream.wake()
@@ -179,8 +223,8 @@ class UpdateStream:
 
     def __init__(self, readers: Readers, *, finals_only: bool, opened: Callable[[], None] | None = None) -> None:
         self.box = _Box()
+        self.finals_only = finals_only
         self._readers = readers
-        self._finals_only = finals_only
         self._opened = opened
         self._open = False
         self._entered = False
@@ -205,9 +249,8 @@ class UpdateStream:
     def close(self) -> None:
         """End; what is read and not acknowledged, and what is not read, waits for the next reader."""
         self._open = False
-        last = [] if self._last is None else [self._last]
-        self._last = None
-        self._readers.detach(self, last + self.box.drain())
+        last, self._last = self._last, None
+        self._readers.detach(self, last)
 
     async def __aenter__(self) -> Self:
         self.open()
@@ -232,9 +275,11 @@ class UpdateStream:
         if not self._open:
             raise ConfigurationError("enter it first: async with sms.updates() as updates")
         self.ack()
-        while not self.box.items:
-            if self._readers.closed:
-                raise StopAsyncIteration
+        while not self._readers.is_over(self):
+            if self.box.items:
+                self._last = self.box.pop()
+                self._read += 1
+                return self._last
             if self._waiter is not None:
                 raise ConfigurationError("one task reads an updates(): open another")
             self._waiter = asyncio.get_running_loop().create_future()
@@ -242,9 +287,7 @@ class UpdateStream:
                 await self._waiter
             finally:
                 self._waiter = None
-        self._last = self.box.pop()
-        self._read += 1
-        return self._last
+        raise StopAsyncIteration
 
     def ack(self) -> None:
         """The update read last was dealt with; done by asking for the next."""
@@ -254,7 +297,7 @@ class UpdateStream:
 
     def offer(self, update: TrackedUpdate, most: int) -> None:
         """Take an update in; called by ``Readers``."""
-        if self._finals_only and not update.is_last:
+        if self.finals_only and not update.is_last:
             return
         self.box.put(update, most)
         self.wake()

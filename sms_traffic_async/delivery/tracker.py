@@ -19,7 +19,7 @@ from sms_traffic_async.delivery.callbacks import Callback, StatusCallback
 from sms_traffic_async.delivery.intake import Intake
 from sms_traffic_async.delivery.streams import UpdateStream
 from sms_traffic_async.delivery.values import Tracked, TrackedUpdate
-from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded
+from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded, StatusesNotTaken
 from sms_traffic_async.messages import StatusUpdate, Submission, Via
 
 __all__ = ("Tracker", "TrackerStats")
@@ -104,6 +104,37 @@ class Tracker(Intake):
         raise DeadlineExceeded(
             f"no final status within {timeout:g} s", last=None if last is None else item.tracked(last)
         )
+
+    async def follow(self, message: Submission | str) -> None:
+        """Follow a message for the readers of ``updates``, and return when the store has that.
+
+        Args:
+            message: what was sent, or its id: now, or before a crash. One that is followed, or over, stays so.
+
+        Raises:
+            ConfigurationError: there is no id to follow.
+            StatusesNotTaken: ``TrackingOptions.most`` messages are followed already.
+            StorageError: the store failed. The message is followed, and kept when the store can.
+
+        Cancellation: it is followed.
+        """
+        sent = None if isinstance(message, str) else message
+        ids = (message,) if isinstance(message, str) else message.message_ids
+        if not ids or not all(ids):
+            raise ConfigurationError("there is no message id to follow: the platform gave none")
+        item = self._book.followed.get(ids[0])
+        if item is not None and (sent is None or tuple(item.ids) == ids):
+            item.kept = True
+        elif self._book.end_of(ids) is None:
+            if self._book.full:
+                raise StatusesNotTaken("as many messages are followed as TrackingOptions.most allows")
+            delay = self._until_start(sent)
+            until = self._clock.monotonic() + delay + self._options.window
+            key, via = (None, None) if sent is None else (sent.key, sent.via)
+            item = Tracked(ids[0], ids[1:], via=via, key=key, until=until)
+            item.kept = True
+            self._take_up(item, delay)
+        await self.settled()
 
     def updates(self, *, finals_only: bool = False) -> UpdateStream:
         """Every status of what is sent from when the block is entered; see ``streams``.

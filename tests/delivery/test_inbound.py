@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sms_traffic_async.delivery.inbound import Inbound, InboundNotTaken
+from sms_traffic_async.delivery.inbound import Inbound
 from sms_traffic_async.delivery.inbound_feed import InboundFeed, message_of
-from sms_traffic_async.errors import ConfigurationError, RequestFailed, RequestRefused
+from sms_traffic_async.errors import ConfigurationError, InboundNotTaken, RequestFailed, RequestRefused
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import InboundMessage
 from sms_traffic_async.protocols.http_v1.models import IncompleteIncoming
@@ -200,10 +200,20 @@ async def test_a_back_fill_takes_the_list_while_it_reaches_and_the_report_beyond
         assert [(await anext(messages)).message_id for _ in range(2)] == ["old", "new"]
     assert [way for way, _ in asked] == ["report", "report"]
     asked.clear()
+    since = BEGUN - timedelta(days=1)
+    it = Rig(listed=listed)
+    async with it.inbound.stream(since=since) as messages:
+        assert (await anext(messages)).message_id == "new"  # what a list that is cut holds is taken
+        await asyncio.sleep(3_600)
+    assert asked == [("list", since)]  # and it would be cut again
+    asked.clear()
     it = Rig(listed=listed, reported=reported)
-    async with it.inbound.stream(since=BEGUN - timedelta(days=1)) as messages:
-        assert (await anext(messages)).message_id == "new"
-    assert asked == [("list", BEGUN - timedelta(days=1))]
+    failures.append(RequestFailed("down"))
+    async with it.inbound.stream(since=since) as messages:
+        assert [(await anext(messages)).message_id for _ in range(2)] == ["new", "old"]
+        await asyncio.sleep(3_600)
+        assert messages.stats.waiting == 0
+    assert asked == [("list", since), ("report", since)] * 2  # a report tells what the list leaves out
     it = Rig()
     async with it.inbound.stream(since=BEGUN - timedelta(days=1)) as messages:
         await asyncio.sleep(1)
@@ -230,6 +240,17 @@ async def test_a_report_that_is_refused_leaves_the_list_and_a_refused_list_nothi
     async with it.inbound.stream(since=BEGUN - timedelta(days=5)) as messages:
         assert (await anext(messages)).message_id == "new"
     assert asked == ["report", "list"]
+
+    async def cut(since: datetime) -> Sequence[InboundMessage]:
+        asked.append("cut")
+        raise IncompleteIncoming("cut", messages=(message("new"),))
+
+    it = Rig(listed=cut, reported=reported)
+    async with it.inbound.stream(since=BEGUN - timedelta(days=1)) as messages:
+        assert (await anext(messages)).message_id == "new"
+        await asyncio.sleep(3600)
+    assert asked == ["report", "list", "cut", "report"]
+    del asked[2:]
     it = Rig(listed=listed)
     asked.append("again")
     async with it.inbound.stream(since=BEGUN - timedelta(days=1)):

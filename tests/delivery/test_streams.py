@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -63,6 +64,49 @@ async def test_while_nobody_reads_memory_is_bounded_and_the_oldest_goes() -> Non
         assert it.counted("updates.unread_dropped") == 15
         async with it.tracker.updates() as updates:
             assert [(await anext(updates)).message_id for _ in range(10)] == [str(number) for number in range(15, 25)]
+
+
+async def test_a_reader_that_fails_and_comes_back_copies_nothing() -> None:
+    async def seconds(waiting: int) -> float:
+        async with rig(buffer=20_000, most=100_000) as it:
+            async with it.tracker.updates():
+                deliver(it, *(str(number) for number in range(waiting)))
+            begun = time.process_time()
+            for _ in range(200):
+                stream = it.tracker.updates(finals_only=True)
+                stream.open()
+                await anext(stream)
+                stream.close()
+            spent = time.process_time() - begun
+            assert stream.stats.read == 1
+            async with it.tracker.updates() as updates:
+                assert [(await anext(updates)).message_id for _ in range(3)] == ["0", "1", "2"]
+                assert updates.stats.waiting == waiting - 3
+            return spent
+
+    assert await seconds(10_000) < 10 * await seconds(100)
+
+
+async def test_intermediate_statuses_wait_for_a_reader_of_all() -> None:
+    async with rig() as it:
+        async with it.tracker.updates() as updates:
+            for one in ("1", "2"):
+                it.tracker.sent(sent(one))
+            it.tracker.take([report("1", "Buffered SMSC"), report("2", "Buffered SMSC"), report("2", "Delivered")])
+        with pytest.raises(ValueError, match="broken"):
+            async with it.tracker.updates() as updates:
+                assert (await anext(updates)).status == "Buffered SMSC"
+                it.tracker.take([report("1", "Delivered")])
+                raise ValueError("broken")
+        async with it.tracker.updates() as updates:
+            told = [(update.message_id, update.status) for update in [await anext(updates) for _ in range(4)]]
+        assert told == [("1", "Buffered SMSC"), ("2", "Buffered SMSC"), ("2", "Delivered"), ("1", "Delivered")]
+        it.tracker.sent(sent("3"))
+        async with it.tracker.updates():
+            it.tracker.take([report("3", "Buffered SMSC"), report("3", "Delivered")])
+        async with it.tracker.updates(finals_only=True) as updates:
+            assert updates.stats.waiting == 1
+            assert (await anext(updates)).status == "Delivered"
 
 
 async def test_a_cancelled_read_loses_nothing() -> None:

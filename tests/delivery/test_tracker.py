@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from sms_traffic_async.delivery.intake import StatusesNotTaken
 from sms_traffic_async.delivery.store_sqlite import SqliteTracking
 from sms_traffic_async.delivery.values import TrackedUpdate
-from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded, InvalidMessage, RequestFailed, RequestRefused
+from sms_traffic_async.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    InvalidMessage,
+    RequestFailed,
+    RequestRefused,
+    StatusesNotTaken,
+)
 from tests.support.tracking import now, report, rig, sent
 from tests.support.virtual_loop import VirtualClock, virtual
 

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import json
 import random
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -23,24 +22,21 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import uvicorn
 
 from sms_traffic_async import DeadlineExceeded, RequestFailed, SmsTraffic, Submission, TrackingOptions
 from sms_traffic_async.delivery.values import TrackedUpdate
-from sms_traffic_async.sandbox import FaultRule, Latency, Lose, NumberOutcome, Sandbox
-from sms_traffic_async.sandbox.effects import Duplicate, Reorder
+from sms_traffic_async.sandbox import NumberOutcome, Sandbox
 from sms_traffic_async.sandbox.pushes_settings import PushSettings, Retries
+from tests.faults.following_worker import serving, to_send
+from tests.faults.run_following_killed import spoil
 from tests.support.virtual_loop import VirtualClock, run_virtual
 from tests.webhooks.kit import SECRET
 
 __all__ = ("Followed", "following_run")
 
-LONG = "Ваш заказ собран и ждёт вас. " * 4
 BATCH = 100
 SETTLED = 1_200.0
-"""Seconds after which a message has its end and was asked about, however its reports went."""
+"""Seconds in which a message has its end and was asked about, however its reports went."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,22 +76,6 @@ class Followed:
 
 class DatabaseDown(Exception):
     """The application's own trouble."""
-
-
-@contextlib.asynccontextmanager
-async def serving(app: Any, port: int) -> AsyncIterator[int]:
-    """An ASGI application under uvicorn, on the same port in every life, as the platform knows but one URL."""
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        config = uvicorn.Config(app, log_config=None, proxy_headers=False, timeout_keep_alive=1)
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server._serve([listener]))  # serve() would take the process's signals
-        while not server.started and not task.done():
-            await asyncio.sleep(0)
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await task
 
 
 class Application:
@@ -154,13 +134,7 @@ class Application:
     async def send(self, sms: SmsTraffic, first: int, count: int) -> list[asyncio.Task[None]]:
         """Send a batch, half by each protocol, and wait for some of it."""
 
-        async def one(number: int) -> Submission:
-            to = f"7916{number:07d}"
-            if number % 2:
-                return await sms.send(to, f"Код {number}", via="v2")
-            return await sms.send(to, LONG if number % 8 == 0 else "Да", via="smpp")
-
-        made = await asyncio.gather(*(one(number) for number in range(first, first + count)))
+        made: list[Submission] = await asyncio.gather(*(to_send(sms, number) for number in range(first, first + count)))
         self.sent += made
         return [asyncio.create_task(self._wait(sms, sent)) for sent in made[::10]]
 
@@ -196,27 +170,17 @@ class Application:
         return told
 
 
-def spoil(sandbox: Sandbox, seed: int) -> None:
-    """Pushes and receipts are lost, late, doubled and out of order."""
-    for number, operation in enumerate(("push", "receipt")):
-        for effect, share in (
-            (Lose(), 0.2),
-            (Latency(seconds=2, jitter=120), 0.1),
-            (Duplicate(), 0.2),
-            (Reorder(), 0.2),
-        ):
-            sandbox.faults.add(
-                FaultRule(effect=effect, operation=operation, probability=share), seed=f"{seed}/{number}"
-            )
+async def following_run(path: Path, *, count: int, seed: int, per_life: int, late: float = 120.0) -> Followed:
+    """Send ``count`` messages in lives of ``per_life``, and follow all of them to their end.
 
-
-async def following_run(path: Path, *, count: int, seed: int, per_life: int) -> Followed:
-    """Send ``count`` messages in lives of ``per_life``, and follow all of them to their end."""
+    Args:
+        late: seconds by which reports are late at most.
+    """
     async with Sandbox(start=datetime.fromtimestamp(VirtualClock().wall(), UTC), keep=4 * count, seed=seed) as sandbox:
         sandbox.switches = replace(sandbox.switches, smpp_rate=None, token_rate=None, antispam=False)
         sandbox.outcomes.clear()  # numbers that are refused, or never get there, are other tests' business
         sandbox.outcomes.add(NumberOutcome(suffix="13", course="not_delivered", code=3))
-        spoil(sandbox, seed)
+        spoil(sandbox, seed, late=late)
         app = Application(sandbox, path, seed=seed)
         waits: list[asyncio.Task[None]] = []
         number = 0
@@ -229,9 +193,14 @@ async def following_run(path: Path, *, count: int, seed: int, per_life: int) -> 
                     number += size
                 await asyncio.sleep(app.chance.uniform(0.0, 2.0))
         async with app.living() as sms:
-            await asyncio.sleep(SETTLED)
             # What nobody else would look at: a session without a reader of its own could not end what is left here.
-            app.told.left = sms._shared.reception.tracker.stats.followed
+            tracker = sms._shared.reception.tracker
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLED):
+                    while tracker.stats.followed:
+                        await asyncio.sleep(1)  # not all at once: uvicorn makes the clock stop ten times a second
+            await asyncio.sleep(late + 5)  # the latest repeats change nothing
+            app.told.left = tracker.stats.followed
         await asyncio.gather(*waits)
         return app.reckon()
 
