@@ -2,16 +2,13 @@
 
     pip install 'sms-traffic-async[fastapi,postgres]' uvicorn
     export DATABASE_URL=postgresql://shop@localhost/shop
-    sms-traffic outbox init --dsn "$DATABASE_URL"
+    export SMS_TRAFFIC_OUTBOX=$DATABASE_URL
+    sms-traffic outbox init
     uvicorn examples.fastapi_outbox:app
 
-and, on as many machines as you like, ``sms-traffic worker --outbox "$DATABASE_URL"``.
+and, on as many machines as you like, ``sms-traffic worker``.
 
-A server from Debian: ``apt-get install postgresql``, then as root
-``su postgres -c 'createuser shop' && su postgres -c 'createdb -O shop shop'``.
-
-With SQLAlchemy the transaction's own connection is
-``(await (await session.connection()).get_raw_connection()).driver_connection``: give that as ``conn=``.
+A server from Debian, the worker as a service, psycopg: docs/outbox.md. SQLAlchemy: ``sqlalchemy_outbox.py``.
 """
 
 from __future__ import annotations

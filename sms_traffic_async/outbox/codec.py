@@ -24,6 +24,9 @@ _FIELDS: Final = (
     "local_time", "batch_name", "validity",
 )  # fmt: skip
 _values: Final = attrgetter(*_FIELDS)
+_options: Final = attrgetter(*_FIELDS[2:], "start_at")
+_NONE: Final = (None, None, None, None, False, False, False, False, None, None, None)
+"""The options of a message that has none: most of them."""
 _shared: Final = attrgetter(
     "originator", "transliterate", "max_parts", "local_time", "batch_name", "validity", "start_at"
 )
@@ -51,6 +54,9 @@ class Codec:
 
     def encode(self, message: Message) -> bytes:
         """A message as it is kept. Its ``key`` and ``expires_in`` are the outbox's, and stand beside it."""
+        if _options(message) == _NONE:
+            body = orjson.dumps({"to": message.to, "text": message.text})
+            return body if self._fernet is None else self._fernet.encrypt(body)
         pairs = zip(_FIELDS, _values(message), strict=True)
         draft: dict[str, Any] = {name: value for name, value in pairs if value is not None and value is not False}
         if message.params is not None:

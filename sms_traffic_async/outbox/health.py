@@ -25,7 +25,8 @@ AT_ONCE: Final = 16
 async def serve_health(outbox: Outbox, host: str, port: int) -> AsyncGenerator[int]:
     """Serve ``/health`` while the block lasts; gives the port.
 
-    200 while the store answers and nothing is paused; else 503.
+    200 while the store answers and nothing is paused, also while another process holds the places to bind at
+    (``standby``); else 503.
 
     Raises:
         ConfigurationError: the port cannot be had.
@@ -67,20 +68,23 @@ async def _reply(outbox: Outbox, reader: asyncio.StreamReader) -> bytes:
 
 
 async def _facts(outbox: Outbox) -> tuple[int, dict[str, Any]]:
-    worker = outbox.worker
     try:
-        counts = {state.value: count for state, count in (await outbox.counts()).items()}
+        stats = await outbox.stats()
     except StorageError as error:
         return 503, {"status": "store", "error": type(error).__name__}
-    paused = 0.0 if worker is None else worker.paused
-    status = "starting" if worker is None else "paused" if paused else "running"
+    if stats.workers is None:
+        status = "starting"
+    elif stats.paused:
+        status = "paused"
+    else:
+        status = "running" if stats.workers else "standby"
     facts = {
         "status": status,
-        "under_way": 0 if worker is None else worker.under_way,
-        "paused": round(paused, 1),
-        "messages": counts,
+        "under_way": stats.under_way,
+        "paused": round(stats.paused, 1),
+        "messages": {state.value: count for state, count in stats.messages.items()},
     }
-    return 200 if status == "running" else 503, facts
+    return 200 if status in {"running", "standby"} else 503, facts
 
 
 def _page(status: int, facts: dict[str, Any], *, head: bool) -> bytes:

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import os
-import uuid
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
-from sms_traffic_async.messages import Message, Via
+from sms_traffic_async.message_rules import label_problem
+from sms_traffic_async.messages import KEY_MAX, Message, Via
 from sms_traffic_async.outbox.codec import Codec, group_of
 from sms_traffic_async.outbox.sqlite import SQLiteStore
+from sms_traffic_async.outbox.stats import OutboxStats
 from sms_traffic_async.outbox.store import DONE, Entry, Row, State, Store
 from sms_traffic_async.secrets import Secret
-from sms_traffic_async.telemetry import Hook
+from sms_traffic_async.telemetry import Hook, Telemetry, read_hooks
 
 if TYPE_CHECKING:
+    from sms_traffic_async.outbox.running import Running
     from sms_traffic_async.outbox.worker import Worker
     from sms_traffic_async.session import SmsTraffic
 
 __all__ = ("Outbox", "store_at")
 
 GRACE: Final = 10.0
+PRIORITY_MAX: Final = 1_000_000
 _SQLITE: Final = "sqlite:///"
 _POSTGRES: Final = ("postgresql://", "postgres://")
+_48_BITS: Final = (1 << 48) - 1
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def store_at(where: str | os.PathLike[str] | Secret, *, clock: Clock = SYSTEM_CLOCK) -> Store:
@@ -83,17 +89,16 @@ class Outbox:
         where: str | os.PathLike[str] | Secret | Store,
         *,
         encryption_key: Secret | str | Sequence[Secret | str] | None = None,
-        hooks: Sequence[Hook] = (),
+        hooks: Hook | Sequence[Hook] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.store: Store = store_at(where, clock=clock) if isinstance(where, (str, os.PathLike, Secret)) else where
         del where
         self._codec = Codec(encryption_key)
         del encryption_key
-        self._hooks = hooks
+        self._telemetry = Telemetry(hooks=read_hooks(hooks))
         self._clock = clock
-        self.worker: Worker | None = None
-        """The worker of the latest ``run``."""
+        self._running: Running | None = None
 
     async def open(self) -> None:
         """Open the store; what ``async with`` does.
@@ -139,7 +144,7 @@ class Outbox:
             The id to ask by.
 
         Raises:
-            InvalidMessage: ``not_before`` is no time.
+            InvalidMessage: ``not_before`` is no time, ``key`` no label, ``priority`` no whole number.
             StorageError: it was not kept.
 
         Cancellation: it may be kept all the same; with ``key=`` a repeat is harmless.
@@ -161,7 +166,11 @@ class Outbox:
         return await self.store.add(entries, conn=conn) if entries else []
 
     def _entry(self, message: Message, key: str | None, priority: int, not_before: datetime | float | None) -> Entry:
-        delay = self._delay(not_before)
+        delay = 0.0 if not_before is None else self._delay(not_before)
+        if key is not None and (problem := label_problem("key", key, KEY_MAX)) is not None:
+            raise problem
+        if priority and not (type(priority) is int and abs(priority) <= PRIORITY_MAX):
+            raise InvalidMessage("priority", str(priority), f"a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}")
         return Entry(
             id=_new_id(self._clock.wall()),
             body=self._codec.encode(message),
@@ -172,9 +181,7 @@ class Outbox:
             lives=message.expires_in,
         )
 
-    def _delay(self, not_before: datetime | float | None) -> float:
-        if not_before is None:
-            return 0.0
+    def _delay(self, not_before: datetime | float) -> float:
         if isinstance(not_before, datetime):
             if not_before.tzinfo is None:
                 raise InvalidMessage("not_before", str(not_before), "an aware time, or seconds from now")
@@ -198,6 +205,20 @@ class Outbox:
     async def counts(self) -> Mapping[State, int]:
         """How many messages there are in each state."""
         return await self.store.counts()
+
+    async def stats(self) -> OutboxStats:
+        """Messages by state, and what the workers of this process do.
+
+        Raises:
+            StorageError: the store cannot be asked.
+        """
+        workers = self.workers
+        return OutboxStats(
+            messages=MappingProxyType(dict(await self.counts())),
+            workers=None if workers is None else len(workers),
+            under_way=sum(worker.under_way for worker in workers or ()),
+            paused=max((worker.paused for worker in workers or ()), default=0.0),
+        )
 
     async def held(self, *, after: str | None = None, limit: int = 100) -> list[Row]:
         """Messages that wait for money, a credential or somebody: ``retry`` or ``cancel`` them."""
@@ -229,6 +250,14 @@ class Outbox:
             total += found
         return total
 
+    @property
+    def workers(self) -> tuple[Worker, ...] | None:
+        """Those at work in the latest ``run``; ``None`` before it.
+
+        By SMPP on PostgreSQL there are none while other processes hold the places to bind at.
+        """
+        return None if self._running is None else tuple(self._running.workers)
+
     async def run(
         self,
         sms: SmsTraffic,
@@ -236,6 +265,7 @@ class Outbox:
         via: Via | None = None,
         at_once: int | None = None,
         most: int | None = None,
+        lease: float | None = None,
         until_empty: bool = False,
         stop: asyncio.Event | None = None,
         grace: float = GRACE,
@@ -247,6 +277,8 @@ class Outbox:
             via: the protocol; ``None`` takes the session's first.
             at_once: requests under way.
             most: messages of a request (v2).
+            lease: seconds (30). On PostgreSQL, what this worker has under way goes to another one when it was not heard
+                of for so long: it died, or stands still. It says so three times as often, however long a request takes.
             until_empty: return when nothing is pending and nothing is under way.
             stop: set it, and no more is claimed; what is under way has ``grace`` seconds to end.
             grace: see ``stop``.
@@ -257,16 +289,28 @@ class Outbox:
 
         Cancellation: at once; what is being sent is found out about by the next worker.
         """
+        from sms_traffic_async.outbox.running import Running
         from sms_traffic_async.outbox.worker import Worker
 
-        worker = self.worker = Worker(
-            self.store, sms, self._codec, via=via, at_once=at_once, most=most, hooks=self._hooks, clock=self._clock
-        )
-        running = asyncio.create_task(worker.run(until_empty=until_empty), name="sms-traffic outbox")
+        def make(session: SmsTraffic) -> Worker:
+            return Worker(
+                self.store,
+                session,
+                self._codec,
+                via=via,
+                at_once=at_once,
+                most=most,
+                lease=lease,
+                telemetry=self._telemetry,
+                clock=self._clock,
+            )
+
+        work = self._running = Running(self.store, sms, make, self._clock)
+        running = asyncio.create_task(work.run(until_empty=until_empty), name="sms-traffic outbox")
         stopped = asyncio.create_task((stop or asyncio.Event()).wait(), name="sms-traffic outbox stop")
         try:
             await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
-            worker.stop()
+            work.stop()
             await asyncio.wait([running], timeout=grace)
         finally:
             for task in (running, stopped):
@@ -276,11 +320,15 @@ class Outbox:
             raise _bare(error)
 
 
+_chance = random.Random()  # noqa: S311 - ids have to differ, and keep no secret
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_chance.seed)  # two processes never make the same ids
+
+
 def _new_id(now: float) -> str:
     """A UUID of version 7: ids that were made one after another stand side by side in an index."""
-    head = (int(now * 1_000) & (1 << 48) - 1) << 80
-    chance = int.from_bytes(os.urandom(10))
-    return str(uuid.UUID(int=head | 7 << 76 | (chance >> 62 & 0xFFF) << 64 | 2 << 62 | chance & (1 << 62) - 1))
+    time, rest = f"{int(now * 1_000) & _48_BITS:012x}", f"{_chance.getrandbits(76):019x}"
+    return f"{time[:8]}-{time[8:]}-7{rest[:3]}-{_VARIANT[rest[3]]}{rest[4:7]}-{rest[7:]}"
 
 
 def _bare(error: BaseException) -> BaseException:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.outbox import postgres_claims as claims
@@ -18,10 +18,15 @@ from sms_traffic_async.outbox import postgres_rows as rows
 from sms_traffic_async.outbox.postgres_database import Database
 from sms_traffic_async.outbox.postgres_engine import CHANNEL
 from sms_traffic_async.outbox.postgres_port import Work, statements_of
+from sms_traffic_async.outbox.postgres_rate import SharedRate
 from sms_traffic_async.outbox.postgres_schema import check
-from sms_traffic_async.outbox.store import Entry, News, Result, Row, State, Unit
+from sms_traffic_async.outbox.store import Entry, News, Result, Row, State, Unit, Use
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.storage.sqlite import StorageClosed
+
+if TYPE_CHECKING:
+    from sms_traffic_async.outbox.postgres_election import Election
+    from sms_traffic_async.session import SmsTraffic
 
 __all__ = ("PostgresStore",)
 
@@ -148,6 +153,16 @@ class PostgresStore:
         if self.database is not None:
             self.database.listen(CHANNEL, self._hear)
 
+    def turns(self, account: str, rate: float) -> SharedRate:
+        """See ``Store``."""
+        return SharedRate(self._opened(), account, rate, clock=self._clock)
+
+    def binder(self, sms: SmsTraffic, use: Use) -> Election:
+        """See ``Store``."""
+        from sms_traffic_async.outbox.postgres_binder import elected_sessions
+
+        return elected_sessions(self._dsn, sms.settings, use, guard=sms.guard, hooks=sms.hooks, clock=self._clock)
+
     def _hear(self, payload: str) -> None:
         # The engine tells of every change; only what was put into the queue is work.
         if payload and json.loads(payload).get("operation") != "insert":
@@ -156,6 +171,9 @@ class PostgresStore:
             heard()
 
     async def _run(self, work: Work[T], *, atomic: bool = True) -> T:
+        return await self._opened().run(work, atomic=atomic)
+
+    def _opened(self) -> Database:
         if self.database is None:
             raise StorageClosed("the outbox is not open")
-        return await self.database.run(work, atomic=atomic)
+        return self.database

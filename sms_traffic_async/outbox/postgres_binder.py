@@ -3,25 +3,28 @@
 A worker that holds a seat has a session of its own there, bound as transceiver;
 one that holds none sends nothing by SMPP, and its messages wait in the outbox
 for those that do. So one account has one transceiver a server, wherever it runs.
+The outbox itself remembers what was sent, so these sessions have no tracking store.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.outbox.postgres_election import Election, Seat
+from sms_traffic_async.outbox.store import Use
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.settings import Settings
 from sms_traffic_async.telemetry import Hook
 
-__all__ = ("Use", "elected_sessions", "seats_of")
+if TYPE_CHECKING:
+    from sms_traffic_async.policy.abuse import AbuseGuard
 
-Use: TypeAlias = Callable[[SmsTraffic], Awaitable[None]]
+__all__ = ("elected_sessions", "seats_of")
 
 
 def seats_of(settings: Settings) -> list[Seat]:
@@ -39,7 +42,13 @@ def seats_of(settings: Settings) -> list[Seat]:
 
 
 def elected_sessions(
-    dsn: str | Secret, settings: Settings, use: Use, *, hooks: Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK
+    dsn: str | Secret,
+    settings: Settings,
+    use: Use,
+    *,
+    guard: AbuseGuard | None = None,
+    hooks: Sequence[Hook] = (),
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Election:
     """An election whose winner has a session bound as transceiver; ``await`` its ``run()``.
 
@@ -47,6 +56,7 @@ def elected_sessions(
         dsn: of the database that all workers share.
         settings: of the sessions; their ``bind`` and ``connect`` are decided here.
         use: is given the session; cancelled when the seat is lost. The session is unbound and closed after it.
+        guard: of the sessions.
         hooks: of the sessions.
         clock: time and chance.
 
@@ -59,7 +69,8 @@ def elected_sessions(
         if options is None:
             raise ConfigurationError("SMPP needs options: smpp=SmppOptions()")
         bound = replace(options, servers=(seat.server,), bind="transceiver", transmitters=0, connect="on_enter")
-        async with SmsTraffic.from_settings(settings.with_changes(smpp=bound), hooks=hooks, clock=clock) as session:
+        changed = settings.with_changes(smpp=bound, tracking=replace(settings.tracking, store=None))
+        async with SmsTraffic.from_settings(changed, guard=guard, hooks=hooks, clock=clock) as session:
             await use(session)
 
     secret = Secret(dsn)

@@ -2,7 +2,8 @@
 
 1. Every open message has one job of the engine, named by the message; of a unit,
    the first one's job *carries* the unit and is named by it. The others wait
-   beside it, claimed and never stale.
+   beside it, claimed and never stale. A job's number is its message's; a carrier's
+   is of its own, so that a message that leaves its unit has its number again.
 2. The carrier's claim is the unit's: its worker id is the token, its heartbeat
    the lease. So an abandoned unit comes back whole, and by nothing but the
    engine's own claim.
@@ -15,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 from uuid import uuid4
 
-from sms_traffic_async.outbox.postgres_engine import QUEUE, STALE, Engine, Job
+from sms_traffic_async.outbox.postgres_engine import CARRIER_ID, QUEUE, STALE, Engine, Job
 from sms_traffic_async.outbox.postgres_port import Connection, Row
 from sms_traffic_async.outbox.store import Member, Result, State, Unit
 
-__all__ = ("begin", "claim", "entrypoint_of", "expire", "renew", "settle")
+__all__ = ("begin", "claim", "entrypoint_of", "expire", "job_of", "renew", "settle")
 
 _EXPIRED_AT_ONCE: Final = 1_000
 _PENDING: Final = "m "
@@ -53,6 +54,7 @@ SET heartbeat = CASE WHEN dedupe_key = $2 THEN clock_timestamp() + ($5 - {STALE}
                      ELSE 'infinity' END,
     payload = CASE WHEN dedupe_key = $2 THEN convert_to($3, 'UTF8') ELSE payload END,
     entrypoint = CASE WHEN dedupe_key = $2 THEN $4 ELSE entrypoint END,
+    id = CASE WHEN dedupe_key = $2 THEN {CARRIER_ID} ELSE id END,
     dedupe_key = CASE WHEN dedupe_key = $2 THEN $3 ELSE dedupe_key END
 WHERE dedupe_key = ANY($1::text[]) AND status IN ('queued', 'picked')
 """  # noqa: S608
@@ -95,13 +97,13 @@ WITH r AS (
         message_ids = CASE WHEN r.ids = '' THEN m.message_ids ELSE m.message_ids || array(
             SELECT one FROM unnest(string_to_array(r.ids, ' ')) AS one WHERE one <> ALL (m.message_ids)) END
     FROM r WHERE m.id = r.id AND m.unit = $1 AND m.state IN ('sending', 'ambiguous')
-    RETURNING m.id, m.state, m.crew, m.crowd, m.priority, r.ids
+    RETURNING m.id, m.n, m.state, m.crew, m.crowd, m.priority, r.ids
 ), kept AS (
     INSERT INTO sms_outbox_platform_id AS p (message_id, id)
     SELECT DISTINCT ON (one) one, id FROM written, unnest(string_to_array(nullif(ids, ''), ' ')) AS one ORDER BY one
     ON CONFLICT (message_id) DO UPDATE SET id = excluded.id WHERE p.id <> excluded.id
 )
-SELECT id, state, crew, crowd, priority FROM written
+SELECT id, n, state, crew, crowd, priority FROM written
 """
 _LEFT: Final = """
 SELECT count(*) AS left FROM sms_outbox_message
@@ -116,6 +118,17 @@ SELECT m.id FROM ended JOIN sms_outbox_message AS m ON m.id = ANY(ended.members)
 def entrypoint_of(group: str, crowd: int) -> str:
     """What may share a unit shares an entrypoint; who goes alone has the crowd of one."""
     return f"{_PENDING}{crowd if group else 1} {group}"
+
+
+def job_of(row: Row, *, delay: float = 0.0) -> Job:
+    """The job of a message that waits, from its row."""
+    return Job(
+        name=row["id"],
+        entrypoint=entrypoint_of(row["crew"], row["crowd"]),
+        age=row["n"],
+        priority=row["priority"],
+        delay=delay,
+    )
 
 
 def _carrier(via: str) -> str:
@@ -251,9 +264,7 @@ def _again_pending(written: Mapping[str, Row], results: Sequence[Result]) -> lis
     for result in results:
         row = written.get(result.id)
         if row is not None and result.state is State.PENDING:
-            entrypoint = entrypoint_of(row["crew"], row["crowd"])
-            delay = max(result.after, 0.0)
-            jobs.append(Job(name=result.id, entrypoint=entrypoint, priority=row["priority"], delay=delay))
+            jobs.append(job_of(row, delay=max(result.after, 0.0)))
     return jobs
 
 

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from pgqueuer.ports.driver import NotifyCallback
     from pgqueuer.queries import Queries
 
-__all__ = ("CHANNEL", "LOG", "QUEUE", "STALE", "Engine", "Job", "settings")
+__all__ = ("CARRIER_ID", "CHANNEL", "LOG", "QUEUE", "STALE", "Engine", "Job", "settings")
 
 PREFIX: Final = "sms_outbox_"
 QUEUE: Final = f"{PREFIX}pgqueuer"
 LOG: Final = f"{PREFIX}pgqueuer_log"
 CHANNEL: Final = f"{PREFIX}ch_pgqueuer"
+CARRIER_ID: Final = f"nextval(pg_get_serial_sequence('{QUEUE}', 'id')) - {1 << 62}"
+"""The number of a job that carries a unit: one that no message has."""
 STALE: Final = 60.0
 """The engine calls a job abandoned so many seconds after its heartbeat. A lease of n seconds is a heartbeat that many
 seconds less before now, so that every claim can have a lease of its own."""
@@ -65,16 +67,37 @@ def settings() -> DBSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One unit of work as the engine knows it: its name is unique among the jobs that are queued or claimed."""
+    """One unit of work as the engine knows it.
+
+    Attributes:
+        name: unique among the jobs that are queued or claimed.
+        entrypoint: what it is claimed by.
+        age: the message's number, which is the job's id: of one priority the oldest goes first, however often it
+            came back. ``None`` for a job that keeps the one it has.
+    """
 
     name: str
     entrypoint: str
+    age: int | None = None
     priority: int = 0
     delay: float = 0.0
 
 
-# PgQueuer finishes and retries jobs by id, one at a time; ours are told by name, many at once. Otherwise these are its
-# own statements (QueryQueueBuilder.build_log_job_query, build_retry_job_query), log included.
+# PgQueuer numbers jobs by itself, and finishes and retries them by id, one at a time; ours have the numbers of their
+# messages, and are told by name, many at once. Otherwise these are its own statements (QueryQueueBuilder.
+# build_enqueue_query, build_log_job_query, build_retry_job_query), log included.
+_ADD: Final = f"""
+WITH given AS (
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::integer[], $5::interval[])
+        AS g (id, name, entrypoint, priority, delay)
+), added AS (
+    INSERT INTO {QUEUE} (id, priority, entrypoint, payload, execute_after, dedupe_key, status)
+    SELECT id, priority, entrypoint, convert_to(name, 'UTF8'), now() + delay, name, 'queued' FROM given
+    ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('queued', 'picked') DO NOTHING
+    RETURNING id, entrypoint, priority
+)
+INSERT INTO {LOG} (job_id, status, entrypoint, priority) SELECT id, 'queued', entrypoint, priority FROM added
+"""  # noqa: S608 - names of our own
 _FINISH: Final = f"""
 WITH done AS (
     DELETE FROM {QUEUE} WHERE dedupe_key = ANY($1::text[]) AND status IN ('queued', 'picked')
@@ -85,12 +108,13 @@ SELECT id, $2::text::{PREFIX}pgqueuer_status, entrypoint, priority FROM done
 """  # noqa: S608 - names of our own
 _REQUEUE: Final = f"""
 WITH given AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::interval[]) AS g (name, becomes, entrypoint, delay)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::interval[], $5::bigint[])
+        AS g (name, becomes, entrypoint, delay, id)
 ), again AS (
     UPDATE {QUEUE} AS job
     SET status = 'queued', execute_after = now() + given.delay, attempts = attempts + 1, updated = now(),
         heartbeat = now(), queue_manager_id = NULL, entrypoint = given.entrypoint, dedupe_key = given.becomes,
-        payload = convert_to(given.becomes, 'UTF8')
+        payload = convert_to(given.becomes, 'UTF8'), id = coalesce(given.id, job.id)
     FROM given
     WHERE job.dedupe_key = given.name AND job.status IN ('queued', 'picked')
     RETURNING job.id, job.entrypoint, job.priority, job.dedupe_key
@@ -173,15 +197,15 @@ class Engine:
             await self.queries.install(create_schema=False)
 
     async def add(self, jobs: Sequence[Job]) -> None:
-        """Make jobs, in this order. None is made twice while one of its unit is there."""
+        """Make jobs, each with its age. None is made twice while one of its name is there."""
         if jobs:
-            await self.queries.enqueue(
+            await self._statements.fetch(
+                _ADD,
+                [job.age for job in jobs],
+                [job.name for job in jobs],
                 [job.entrypoint for job in jobs],
-                [job.name.encode() for job in jobs],
                 [job.priority for job in jobs],
                 [timedelta(seconds=job.delay) for job in jobs],
-                [job.name for job in jobs],
-                on_conflict="skip",
             )
 
     async def claim(self, entrypoint: str, most: int, token: UUID) -> list[str]:
@@ -204,7 +228,7 @@ class Engine:
             await self._statements.fetch(_FINISH, list(names), status)
 
     async def requeue(self, jobs: Sequence[Job], *, carrier: str | None = None) -> list[Job]:
-        """Claimed jobs go back into the queue, keeping their age.
+        """Claimed jobs go back into the queue.
 
         Args:
             jobs: as they shall be.
@@ -221,6 +245,7 @@ class Engine:
             [job.name for job in jobs],
             [job.entrypoint for job in jobs],
             [timedelta(seconds=job.delay) for job in jobs],
+            [job.age for job in jobs],
         )
         done = {row["name"] for row in rows}
         return [job for job in jobs if job.name not in done]

@@ -194,19 +194,25 @@ def statements_of(connection: object) -> Statements:
 
     Args:
         connection: of asyncpg (also one that a pool lent), or a psycopg ``AsyncConnection``. SQLAlchemy has it:
-            ``(await (await session.connection()).get_raw_connection()).driver_connection``.
+            ``(await (await session.connection()).get_raw_connection()).driver_connection``, after a first statement.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: it is neither, or no transaction is open on it: then the message would be kept at once,
+            whatever becomes of the rest.
     """
     module = type(connection).__module__.partition(".")[0]
+    given: Any = connection
     if module == "asyncpg" and hasattr(connection, "fetch"):
-        given: Any = connection
-        return _checked(given)
+        return _checked(given, given.is_in_transaction())
     if module == "psycopg" and inspect.iscoroutinefunction(getattr(connection, "execute", None)):
-        return _Psycopg(connection)
+        # Without autocommit the first statement opens one.
+        return _checked(_Psycopg(given), not given.autocommit or given.info.transaction_status.name != "IDLE")
     raise ConfigurationError("conn= takes an asyncpg connection or a psycopg AsyncConnection")
 
 
-def _checked(connection: Statements) -> Statements:
+def _checked(connection: Statements, within: object) -> Statements:
+    if not within:
+        raise ConfigurationError(
+            "conn= has no transaction open: begin one first (a session of SQLAlchemy has one after its first statement)"
+        )
     return connection

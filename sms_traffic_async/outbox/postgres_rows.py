@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.outbox import postgres_port as port
-from sms_traffic_async.outbox.postgres_claims import entrypoint_of
-from sms_traffic_async.outbox.postgres_engine import LOG, QUEUE, STALE, Engine, Job
+from sms_traffic_async.outbox.postgres_claims import job_of
+from sms_traffic_async.outbox.postgres_engine import LOG, QUEUE, STALE, Engine
 from sms_traffic_async.outbox.postgres_port import Connection, Statements
 from sms_traffic_async.outbox.store import CROWD, Entry, News, Row, State
 
@@ -27,7 +27,7 @@ INSERT INTO sms_outbox_message (id, key, body, crew, crowd, priority, state, exp
 SELECT id, key, body, crew, {CROWD}, priority, 'pending', now() + lives * interval '1 second'
 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::integer[], $6::float8[])
     WITH ORDINALITY AS given (id, key, body, crew, priority, lives, place)
-ORDER BY place ON CONFLICT DO NOTHING RETURNING id
+ORDER BY place ON CONFLICT DO NOTHING RETURNING id, n, crew, crowd, priority
 """  # noqa: S608
 _KNOWN: Final = "SELECT id, key FROM sms_outbox_message WHERE id = ANY($1::text[]) OR key = ANY($2::text[])"
 _FIND: Final = "SELECT id FROM sms_outbox_message WHERE id = $1 OR key = $1 ORDER BY id <> $1 LIMIT 1"
@@ -44,15 +44,16 @@ RETURNING id
 _RETRY: Final = """
 UPDATE sms_outbox_message
 SET state = 'pending', expires = NULL, changed = now(), unit = NULL, code = NULL, reason = NULL
-WHERE id = $1 AND state IN ('held', 'unknown', 'rejected', 'expired') RETURNING id, crew, crowd, priority
+WHERE id = $1 AND state IN ('held', 'unknown', 'rejected', 'expired') RETURNING id, n, crew, crowd, priority
 """
 _RELEASE: Final = """
 UPDATE sms_outbox_message
 SET state = 'pending', changed = now(), unit = NULL, code = NULL, reason = NULL
 WHERE id IN (
-    SELECT id FROM sms_outbox_message WHERE state = 'held' ORDER BY n LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT id FROM sms_outbox_message WHERE state = 'held' AND code IS NOT NULL ORDER BY n LIMIT $1
+    FOR UPDATE SKIP LOCKED
 )
-RETURNING id, crew, crowd, priority, n
+RETURNING id, n, crew, crowd, priority
 """
 # A unit whose carrier is claimed, and whose lease runs, is in a worker's hands.
 _RESOLVE: Final = f"""
@@ -128,20 +129,17 @@ async def _add(statements: Statements, entries: Sequence[Entry]) -> list[str]:
         [entry.priority for entry in entries],
         [entry.lives for entry in entries],
     ]
-    new = {row["id"] for row in await statements.fetch(_ADD, *columns)}
-    await Engine(statements).add(
-        [
-            Job(name=entry.id, entrypoint=entrypoint_of(entry.group, CROWD), priority=entry.priority, delay=entry.delay)
-            for entry in entries
-            if entry.id in new
-        ]
-    )
+    new = {row["id"]: row for row in await statements.fetch(_ADD, *columns)}
+    await Engine(statements).add([job_of(new[one.id], delay=one.delay) for one in entries if one.id in new])
     if len(new) == len(entries):
         return [entry.id for entry in entries]
     ids = [entry.id for entry in entries if entry.id not in new]
     keys = [entry.key for entry in entries if entry.id not in new and entry.key is not None]
     rows = await statements.fetch(_KNOWN, ids, keys)
-    there, by_key = {row["id"] for row in rows} | new, {row["key"]: row["id"] for row in rows if row["key"] is not None}
+    there, by_key = (
+        {row["id"] for row in rows} | new.keys(),
+        {row["key"]: row["id"] for row in rows if row["key"] is not None},
+    )
     return [entry.id if entry.id in there or entry.key is None else by_key[entry.key] for entry in entries]
 
 
@@ -179,16 +177,13 @@ async def retry(connection: Connection, *, name: str) -> bool:
 
 async def release(connection: Connection, *, limit: int) -> int:
     """See ``Store.release``."""
-    rows = sorted(await connection.fetch(_RELEASE, limit), key=lambda row: row["n"])
+    rows = await connection.fetch(_RELEASE, limit)
     await _again(connection, rows)
     return len(rows)
 
 
 async def _again(connection: Connection, rows: Sequence[port.Row]) -> None:
-    jobs = [
-        Job(name=row["id"], entrypoint=entrypoint_of(row["crew"], row["crowd"]), priority=row["priority"])
-        for row in rows
-    ]
+    jobs = [job_of(row) for row in rows]
     # Of a unit that goes on without it, its old job may still wait beside the carrier: it is as good as a new one, and
     # a listener is told only of new ones.
     await Engine(connection).finish([job.name for job in jobs], "canceled")

@@ -11,7 +11,7 @@ from typing import Final
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.outbox import postgres_port as port
-from sms_traffic_async.outbox.postgres_engine import Engine
+from sms_traffic_async.outbox.postgres_engine import CARRIER_ID, QUEUE, Engine
 from sms_traffic_async.outbox.postgres_port import Connection, Statements
 from sms_traffic_async.secrets import ForeignError, Secret
 from sms_traffic_async.storage.sqlite import StorageError
@@ -68,7 +68,15 @@ CREATE TABLE sms_outbox_unit (
 CREATE INDEX sms_outbox_pgqueuer_due ON sms_outbox_pgqueuer (execute_after) WHERE status = 'queued'
 """
 
-_STEPS: Final = (_RATE, _MESSAGES)
+# Jobs have the numbers of their messages. What a worker of the version before still adds goes last, and meets none.
+_AGES: Final = f"""
+UPDATE {QUEUE} SET id = -id;
+UPDATE {QUEUE} AS job SET id = m.n FROM sms_outbox_message AS m WHERE job.dedupe_key = m.id;
+SELECT setval(pg_get_serial_sequence('{QUEUE}', 'id'), {1 << 61});
+UPDATE {QUEUE} SET id = {CARRIER_ID} WHERE dedupe_key IN (SELECT id FROM sms_outbox_unit)
+"""  # noqa: S608 - names of our own
+
+_STEPS: Final = (_RATE, _MESSAGES, _AGES)
 VERSION: Final = len(_STEPS)
 """Steps that this library knows."""
 

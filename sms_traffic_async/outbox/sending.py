@@ -12,26 +12,32 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from sms_traffic_async.errors import InvalidMessage, NotSent, RequestError, SendError
-from sms_traffic_async.messages import Message, Via
+from sms_traffic_async.messages import Message, Submission, Via
 from sms_traffic_async.outbox.codec import Codec, Unreadable
+from sms_traffic_async.outbox.gate import Gate, Passage
 from sms_traffic_async.outbox.requests import batch_of, digest_of, problem_of
 from sms_traffic_async.outbox.store import Result, State, Store, Unit
 from sms_traffic_async.outbox.verdicts import CHECK_SOONEST, again_after, result_of
 from sms_traffic_async.protocols.http_v2.batch import Batch
 from sms_traffic_async.session import SmsTraffic
+from sms_traffic_async.storage.sqlite import StorageError
 
 __all__ = ("Errand",)
 
 REPEATABLE: Final = 55 * 60.0
 """Seconds for which a repeat under the same id is harmless: the platform's hour, less a margin."""
 CHECK_LONGEST: Final = 300.0
+NO_TURN: Final = 0.5
 
-Readable = list[tuple[str, Message]]
+Readable: TypeAlias = list[tuple[str, Message]]
+Wrong: TypeAlias = dict[str, InvalidMessage]
 
 
 class Errand:
@@ -43,20 +49,25 @@ class Errand:
         codec: reads its members.
         unit: what was claimed.
         via: the protocol.
+        gate: what it passes before it is begun.
     """
 
-    def __init__(self, sms: SmsTraffic, store: Store, codec: Codec, unit: Unit, via: Via) -> None:
+    def __init__(self, sms: SmsTraffic, store: Store, codec: Codec, unit: Unit, via: Via, gate: Gate) -> None:
         self._sms = sms
         self._store = store
         self._codec = codec
         self._unit = unit
         self._via: Via = via
+        self._gate = gate
 
     async def run(self) -> Sequence[Result] | None:
         """Send it or look it up.
 
         Returns:
             What became of its members; nothing where it was not begun; ``None`` where it is somebody else's now.
+
+        Raises:
+            StorageError: the store failed before anything was sent.
 
         Cancellation: what was begun is claimed again when its lease has run out, as one that may have been taken.
         """
@@ -89,7 +100,7 @@ class Errand:
         if unit.maybe and (results or not self._whole()):
             return results + await self._look(readable)
         if not unit.maybe:
-            wrong = [(id_, problem) for id_, message in readable if (problem := problem_of(message, settings))]
+            wrong: Wrong = {id_: problem for id_, message in readable if (problem := problem_of(message, settings))}
             if wrong:
                 return _without(readable, wrong)
         try:
@@ -99,18 +110,40 @@ class Errand:
         digest = digest_of(batch)
         if unit.maybe and unit.digest != digest:
             return await self._look(readable)
-        if not await self._store.begin(unit, digest=digest):
-            return None
-        return await self._deliver(batch, readable)
+        # What was begun before has passed the guards, and was counted.
+        passage = Passage() if unit.maybe else await self._gate.admit(readable)
+        if passage.refused:
+            await passage.not_sent()
+            return _without(readable, passage.refused)
+        begun = False
+        try:
+            if not await self._turn(readable):
+                return self._later(readable)
+            begun = await self._store.begin(unit, digest=digest)
+        finally:
+            if not begun:
+                await passage.not_sent()
+        return await self._deliver(batch, readable, passage) if begun else None
+
+    async def _turn(self, readable: Readable) -> bool:
+        return await self._gate.turn([message for _, message in readable], self._lives())
+
+    def _lives(self) -> float | None:
+        return min((member.lives for member in self._unit.members if member.lives is not None), default=None)
+
+    def _later(self, readable: Readable) -> list[Result]:
+        """Its turn would come when one of them has expired."""
+        state = State.AMBIGUOUS if self._unit.maybe else State.PENDING
+        return [Result(id=id_, state=state, after=NO_TURN) for id_, _ in readable]
 
     def _whole(self) -> bool:
-        unit = self._unit
+        unit, ttl = self._unit, self._gate.guard_ttl
         alive = all(member.open and (member.lives is None or member.lives > 0) for member in unit.members)
-        return alive and unit.age is not None and unit.age < REPEATABLE
+        return alive and unit.age is not None and unit.age < min(REPEATABLE, math.inf if ttl is None else ttl)
 
-    async def _deliver(self, batch: Batch, readable: Readable) -> Sequence[Result]:
+    async def _deliver(self, batch: Batch, readable: Readable, passage: Passage) -> Sequence[Result]:
         unit, settings = self._unit, self._sms.settings
-        lives = [member.lives for member in unit.members if member.lives is not None]
+        lives = [one for one in (self._lives(), passage.ttl) if one is not None]
         try:
             outcomes = await self._sms.v2.deliver(
                 batch,
@@ -123,12 +156,20 @@ class Errand:
                 return await self._look(readable)
             outcomes = None if len(readable) > 1 else (error,)
         if outcomes is None:
+            await passage.not_sent()
             crowd = max(1, len(readable) // 2)
             return [Result(id=id_, state=State.PENDING, crowd=crowd) for id_, _ in readable]
+        await passage.sent({id_: outcome for (id_, _), outcome in zip(readable, outcomes, strict=True)})
+        await self._heard(outcomes)
         return [
             result_of(id_, outcome, attempts=self._attempts(index), keyed=True)
             for index, ((id_, _), outcome) in enumerate(zip(readable, outcomes, strict=True))
         ]
+
+    async def _heard(self, outcomes: Sequence[Submission | SendError | InvalidMessage]) -> None:
+        # That the others were not told to wait changes nothing about what is known of these.
+        with contextlib.suppress(StorageError):
+            await self._gate.heard(outcomes)
 
     def _attempts(self, index: int) -> int:
         return max(self._unit.attempts, self._unit.members[index].attempts)
@@ -176,12 +217,16 @@ class Errand:
         if lives is not None and lives <= 0:
             state = State.UNKNOWN if unit.maybe else State.EXPIRED
             return [Result(id=id_, state=state, reason="its time to live has passed")]
+        if not await self._turn([one]):
+            return self._later([one])
         if not await self._store.begin(unit):
             return None
+        outcome: Submission | SendError | InvalidMessage
         try:
             outcome = await self._sms.send(_living(message, lives), via=self._via)
         except (SendError, InvalidMessage) as error:
-            return [result_of(id_, error, attempts=self._attempts(0), keyed=False)]
+            outcome = error.with_traceback(None)
+        await self._heard([outcome])
         return [result_of(id_, outcome, attempts=self._attempts(0), keyed=False)]
 
 
@@ -191,9 +236,8 @@ def _living(message: Message, lives: float | None) -> Message:
     return replace(message, expires_in=lives)
 
 
-def _without(readable: Readable, wrong: Sequence[tuple[str, InvalidMessage]]) -> list[Result]:
+def _without(readable: Readable, refused: Wrong | Mapping[str, NotSent]) -> list[Result]:
     """Refuse some, and have the others go out in another unit."""
-    refused = dict(wrong)
     return [
         result_of(id_, refused[id_], attempts=1, keyed=True) if id_ in refused else Result(id=id_, state=State.PENDING)
         for id_, _ in readable

@@ -11,24 +11,23 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.outbox import sqlite_rows as rows
+from sms_traffic_async.outbox.sqlite_adding import Adding
 from sms_traffic_async.outbox.sqlite_claims import claim, let_go, pull_back
 from sms_traffic_async.outbox.sqlite_schema import MIGRATIONS
-from sms_traffic_async.outbox.store import CROWD, Entry, News, Result, Row, State, Unit
+from sms_traffic_async.outbox.store import Entry, News, Result, Row, State, Unit, Use
 from sms_traffic_async.storage.sqlite import SqliteFile, StorageClosed, Work
+
+if TYPE_CHECKING:
+    from sms_traffic_async.session import SmsTraffic
 
 __all__ = ("SQLiteStore",)
 
 T = TypeVar("T")
-
-_ADD: Final = (
-    "INSERT INTO message (id, key, state, grp, crowd, priority, due, expires, body, created, changed) "
-    "VALUES (?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
 
 
 class SQLiteStore:
@@ -43,6 +42,7 @@ class SQLiteStore:
         self._path = path
         self._clock = clock
         self._file: SqliteFile | None = None
+        self._adding: Adding | None = None
         self._heard: list[Callable[[], None]] = []
 
     async def open(self) -> None:
@@ -56,11 +56,14 @@ class SQLiteStore:
         except BaseException:
             await file.aclose()
             raise
-        self._file = file
+        self._file, self._adding = file, Adding(file, self._clock)
 
     async def aclose(self) -> None:
         """See ``Store``."""
         file, self._file = self._file, None
+        adding, self._adding = self._adding, None
+        if adding is not None:
+            adding.close()
         if file is not None:
             await file.aclose()
 
@@ -68,8 +71,9 @@ class SQLiteStore:
         """See ``Store``. A caller's connection cannot be used: the file belongs to the outbox."""
         if conn is not None:
             raise ConfigurationError("conn= is for an outbox on PostgreSQL: a SQLite file has one connection, its own")
-        now = self._clock.wall()
-        added = await self._run(lambda connection: [_add(connection, entry, now) for entry in entries])
+        if self._adding is None:
+            raise StorageClosed("the outbox is not open")
+        added = await self._adding.add(entries)
         self._tell()
         return added
 
@@ -130,8 +134,11 @@ class SQLiteStore:
         return None if found is None else rows.row_of(found)
 
     async def listing(self, states: Sequence[State], *, after: str | None = None, limit: int = 100) -> list[Row]:
-        """See ``Store``."""
-        sql = f"SELECT {rows.COLUMNS} FROM message WHERE state IN ({_marks(states)}) AND id > ? ORDER BY id LIMIT ?"  # noqa: S608 - names of ours
+        """See ``Store``; by age."""
+        sql = (
+            f"SELECT {rows.COLUMNS} FROM message WHERE state IN ({_marks(states)}){_settled(states)} AND n > coalesce("  # noqa: S608 - names of ours
+            "(SELECT n FROM message WHERE id <= ? ORDER BY id DESC LIMIT 1), 0) ORDER BY n LIMIT ?"
+        )
         values = (*(state.value for state in states), after or "", limit)
         return [rows.row_of(one) for one in await self._run(lambda c: c.execute(sql, values).fetchall())]
 
@@ -172,7 +179,8 @@ class SQLiteStore:
         now = self._clock.wall()
         sql = (
             "UPDATE message SET state = 'pending', due = 0, changed = ?, unit = NULL, place = NULL, code = NULL, "
-            "reason = NULL WHERE n IN (SELECT n FROM message WHERE state = 'held' ORDER BY n LIMIT ?)"
+            "reason = NULL WHERE n IN (SELECT n FROM message INDEXED BY message_settled WHERE state = 'held' "
+            "AND state <> 'pending' AND code IS NOT NULL ORDER BY n LIMIT ?)"
         )
         freed = await self._run(lambda connection: connection.execute(sql, (now, limit)).rowcount)
         self._tell()
@@ -205,7 +213,7 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection) -> int:
             picked = connection.execute(
-                f"SELECT n FROM message WHERE state IN ({_marks(states)}) AND changed <= ? LIMIT ?",  # noqa: S608 - marks
+                f"SELECT n FROM message WHERE state IN ({_marks(states)}){_settled(states)} AND changed <= ? LIMIT ?",  # noqa: S608 - marks
                 (*(state.value for state in states), before, limit),
             ).fetchall()
             connection.executemany("DELETE FROM platform_id WHERE n = ?", picked)
@@ -217,9 +225,15 @@ class SQLiteStore:
     async def counts(self) -> Mapping[State, int]:
         """See ``Store``."""
         found = await self._run(
-            lambda connection: connection.execute("SELECT state, count(*) FROM message GROUP BY state").fetchall()
+            lambda connection: connection.execute(
+                "SELECT state, count(*) FROM message INDEXED BY message_settled WHERE state <> 'pending' "
+                "GROUP BY state "
+                "UNION ALL SELECT 'pending', "
+                "(SELECT count(*) FROM message INDEXED BY message_ready WHERE state = 'pending' AND due = 0) + "
+                "(SELECT count(*) FROM message INDEXED BY message_later WHERE state = 'pending' AND due > 0)"
+            ).fetchall()
         )
-        return {State(state): count for state, count in found}
+        return {State(state): count for state, count in found if count}
 
     async def next_due(self) -> float | None:
         """See ``Store``."""
@@ -241,6 +255,12 @@ class SQLiteStore:
         """See ``Store``."""
         self._heard.append(heard)
 
+    def turns(self, account: str, rate: float) -> None:
+        """See ``Store``. The file is of one process, whose session keeps to the rate by itself."""
+
+    def binder(self, sms: SmsTraffic, use: Use) -> None:
+        """See ``Store``. The file is of one process: nobody else stands for its places."""
+
     def _tell(self) -> None:
         for heard in self._heard:
             heard()
@@ -255,21 +275,14 @@ def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
 
 
+def _settled(states: Sequence[State]) -> str:
+    """Lets the index of all that is not pending be used."""
+    return "" if State.PENDING in states else " AND state <> 'pending'"
+
+
 def _opened(connection: sqlite3.Connection, now: float) -> None:
     pull_back(connection, now)
     connection.execute("UPDATE unit SET lease = 0 WHERE token IS NOT NULL")
-
-
-def _add(connection: sqlite3.Connection, entry: Entry, now: float) -> str:
-    due = now + entry.delay if entry.delay > 0 else 0.0
-    expires = None if entry.lives is None else now + entry.lives
-    values = (entry.id, entry.key, entry.group, CROWD, entry.priority, due, expires, entry.body, now, now)
-    if connection.execute(_ADD, values).rowcount:
-        return entry.id
-    found: str = connection.execute("SELECT id FROM message WHERE id = ? OR key = ?", (entry.id, entry.key)).fetchone()[
-        0
-    ]
-    return found
 
 
 def _learn(connection: sqlite3.Connection, news: News, now: float) -> int:

@@ -29,8 +29,11 @@ MIGRATIONS: Final = (
     CREATE INDEX platform_id_n ON platform_id (n);
     CREATE TABLE seen (at REAL NOT NULL)
     """,
+    """
+    DROP INDEX message_state;
+    CREATE INDEX message_settled ON message (state) WHERE state <> 'pending'
+    """,
 )
 """``due`` is 0 for at once. ``lease`` of a unit: nobody may claim it before; of one that is not claimed, when it is
 looked at again. ``seen``: the latest time this file has seen, to know that the clock was set back.
-``message_state`` is for counts and lists; what a claim asks for has an index of its own and names it, because SQLite
-would take that one."""
+``message_settled`` is for counts and lists, which go by age in it. A new message stands in as few indexes as can be."""

@@ -26,11 +26,32 @@ States::
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-__all__ = ("CROWD", "DONE", "OPEN", "Entry", "Member", "News", "Result", "Row", "State", "Store", "Unit")
+if TYPE_CHECKING:
+    from sms_traffic_async.session import SmsTraffic
+
+__all__ = (
+    "CROWD",
+    "DONE",
+    "OPEN",
+    "Binder",
+    "Entry",
+    "Member",
+    "News",
+    "Result",
+    "Row",
+    "State",
+    "Store",
+    "Turns",
+    "Unit",
+    "Use",
+)
+
+Use: TypeAlias = "Callable[[SmsTraffic], Awaitable[None]]"
 
 
 class State(enum.StrEnum):
@@ -145,7 +166,8 @@ class Result:
         crowd: members of its next unit, at most; ``None`` leaves it as it is (PENDING).
         message_ids: the platform's (ACCEPTED).
         node: the node that answered.
-        code: the platform's code.
+        code: the platform's code; 0 where it refused the account and gave none. HELD without a code waits for somebody,
+            HELD with one for money or a credential.
         reason: one sentence without phone number and text.
     """
 
@@ -207,6 +229,34 @@ class Row:
         return f"Row(id={self.id!r}, state={self.state.value!r})"
 
 
+class Turns(Protocol):
+    """A rate that all workers of an account share, on whatever machine; first come, first served."""
+
+    async def wait(self, cost: float = 1.0, *, before: float = math.inf) -> bool:
+        """Wait for a turn, and take it; ``False``: it would come after ``before`` (monotonic), and is not taken.
+
+        Raises:
+            StorageError: nobody can tell whose turn it is.
+        """
+        ...
+
+    async def pause(self, seconds: float) -> None:
+        """Nobody has a turn for so long: the platform said "too many".
+
+        Raises:
+            StorageError: the others were not told.
+        """
+        ...
+
+
+class Binder(Protocol):
+    """Stands for the one place there is to bind at, and sends while it holds it."""
+
+    async def run(self) -> None:
+        """Until cancelled; then what it began has ended, and the place is free."""
+        ...
+
+
 class Store(Protocol):
     """Keeps messages; see the module. Every method may raise ``StorageError`` and then did nothing.
 
@@ -246,8 +296,8 @@ class Store(Protocol):
         """Claim work: first units whose lease ran out or whose check is due, then new ones.
 
         PENDING ones whose time to live has passed become EXPIRED. A new unit takes the first message that is due (by
-        priority, then age) and up to ``min(most, its crowd)`` of its group and crowd, in the same order; a store
-        need not look further than some thousands of messages for them.
+        priority, then age: the order of ``add``, which whoever comes back keeps) and up to ``min(most, its crowd)`` of
+        its group and crowd, in the same order; a store need not look further than some thousands of messages for them.
 
         Args:
             via: units of this protocol only; new ones are formed for it.
@@ -291,7 +341,7 @@ class Store(Protocol):
         ...
 
     async def listing(self, states: Sequence[State], *, after: str | None = None, limit: int = 100) -> list[Row]:
-        """Messages in these states, ordered by id, beginning behind ``after``."""
+        """Messages in these states, about the oldest first, in an order that stays, beginning behind ``after``."""
         ...
 
     async def cancel(self, name: str) -> bool:
@@ -303,7 +353,10 @@ class Store(Protocol):
         ...
 
     async def release(self, limit: int) -> int:
-        """The oldest HELD ones become PENDING, due at once; their time to live goes on. Gives how many."""
+        """The oldest HELD ones that have a code become PENDING, due at once; their time to live goes on.
+
+        Those wait for money or a credential. Gives how many.
+        """
         ...
 
     async def resolve(self, name: str, state: State, *, message_ids: Sequence[str] = ()) -> bool:
@@ -324,4 +377,22 @@ class Store(Protocol):
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Call ``heard`` on this loop when something may have become due: after ``add``, ``retry``, ``release``."""
+        ...
+
+    def turns(self, account: str, rate: float) -> Turns | None:
+        """The rate that every worker on this store shares; ``None`` where there is only one process.
+
+        Args:
+            account: whose rate.
+            rate: units a second.
+        """
+        ...
+
+    def binder(self, sms: SmsTraffic, use: Use) -> Binder | None:
+        """Who may bind by SMPP; ``None`` where there is only one process, and ``sms`` itself may.
+
+        Args:
+            sms: whose settings, guard and hooks the sessions have that are bound.
+            use: given a session that is bound; returns when it is done, and is cancelled when the place is lost.
+        """
         ...

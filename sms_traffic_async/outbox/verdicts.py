@@ -17,12 +17,16 @@ from sms_traffic_async.errors import (
 )
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.outbox.store import Result, State
+from sms_traffic_async.policy.abuse import Guarded
 
 __all__ = ("AGAIN_LONGEST", "CHECK_SOONEST", "again_after", "result_of")
 
 AGAIN_SOONEST: Final = 1.0
 AGAIN_LONGEST: Final = 60.0
 CHECK_SOONEST: Final = 5.0
+
+NO_CODE: Final = 0
+"""Of an account that was refused without an API code, such as by HTTP 401."""
 
 _HELD: Final = (InsufficientFunds, AuthenticationFailed, PermissionDenied)
 
@@ -47,9 +51,12 @@ def result_of(id_: str, outcome: Submission | SendError | InvalidMessage, *, att
         return Result(id=id_, state=State.REJECTED, reason=f"{outcome.field}: {outcome.rule}")
     state, after = _state(outcome, attempts, keyed=keyed)
     reason = type(outcome).__name__
-    if isinstance(outcome, NotSent):
+    if isinstance(outcome, Guarded):
+        reason = f"{reason}: {outcome.rule}"
+    elif isinstance(outcome, NotSent):
         reason = f"{reason}: {outcome.reason}"
-    return Result(id=id_, state=state, after=after, node=outcome.node, code=outcome.code, reason=reason)
+    code = NO_CODE if outcome.code is None and isinstance(outcome, _HELD) else outcome.code
+    return Result(id=id_, state=state, after=after, node=outcome.node, code=code, reason=reason)
 
 
 def _state(error: SendError, attempts: int, *, keyed: bool) -> tuple[State, float]:

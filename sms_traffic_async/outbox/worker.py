@@ -14,22 +14,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, OrderedDict
+import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
-from sms_traffic_async.errors import ConfigurationError, RequestError
+from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import Via
 from sms_traffic_async.outbox.codec import Codec
 from sms_traffic_async.outbox.events import OutboxPaused, OutboxSettled, OutboxTrouble
+from sms_traffic_async.outbox.following import Following
+from sms_traffic_async.outbox.gate import Gate, share_of
 from sms_traffic_async.outbox.sending import Errand
-from sms_traffic_async.outbox.store import News, Result, State, Store, Unit
+from sms_traffic_async.outbox.store import Result, State, Store, Unit
 from sms_traffic_async.outbox.verdicts import again_after
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.storage.sqlite import StorageClosed, StorageError
-from sms_traffic_async.telemetry import Hook, Telemetry, get_logger
+from sms_traffic_async.telemetry import Telemetry, get_logger
 
 __all__ = ("Worker",)
 
@@ -40,8 +43,6 @@ LONGEST_WAIT: Final = 30.0
 PAUSE: Final = 60.0
 LONGEST_PAUSE: Final = 600.0
 UNKEYED_AT_ONCE: Final = 64
-EARLY_NEWS: Final = 10_000
-"""Statuses of messages whose acceptance is still on its way to the disk."""
 
 _log = get_logger("outbox")
 
@@ -56,8 +57,12 @@ class Worker:
         via: the protocol; ``None`` takes the session's first.
         at_once: units under way.
         most: members of a unit (v2).
-        hooks: told of what happens.
+        lease: seconds; what a worker holds and says nothing of for so long is somebody else's.
+        telemetry: told and counts what happens.
         clock: time.
+
+    Raises:
+        ConfigurationError: the lease is no number of seconds, or the session has no credentials.
 
     Attributes:
         telemetry: counters ``outbox.*`` by state.
@@ -72,10 +77,14 @@ class Worker:
         via: Via | None = None,
         at_once: int | None = None,
         most: int | None = None,
-        hooks: Sequence[Hook] = (),
+        lease: float | None = None,
+        telemetry: Telemetry | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         settings = sms.settings
+        self._lease = LEASE if lease is None else lease
+        if type(self._lease) not in {int, float} or not 0 < self._lease < math.inf:
+            raise ConfigurationError("lease is a number of seconds greater than 0")
         self.via: Via = via or _first_of(sms)
         keyed = self.via == "v2"
         self._store = store
@@ -83,15 +92,15 @@ class Worker:
         self._codec = codec
         self._most = (most or settings.http.batch) if keyed else 1
         self._at_once = at_once or (settings.http.in_flight if keyed else UNKEYED_AT_ONCE)
-        self.telemetry = Telemetry(hooks=tuple(hooks))
+        self.telemetry = telemetry or Telemetry()
         self._clock = clock
         self._active: dict[str, Unit] = {}
+        self._held_at = 0.0
         self._news = asyncio.Event()
-        self._following = asyncio.Event()
+        self._following = Following(store, sms, self._kept, clock)
         self._stopping = False
         self._paused_until = 0.0
         self._pauses = 0
-        self._early: OrderedDict[str, News] = OrderedDict()
 
     @property
     def under_way(self) -> int:
@@ -122,18 +131,23 @@ class Worker:
         Cancellation: what is being sent is found out about by the next worker.
         """
         self._store.listen(self.wake)
+        share = share_of(self._sms.settings, self.via)
+        turns = None if share is None else self._store.turns(*share)
+        gate = Gate(self._sms.guard, turns, self.via, self._clock)
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(self._hold()), group.create_task(self._follow())]
+            helpers = [
+                group.create_task(one) for one in (self._hold(), self._following.follow(), self._following.catch_up())
+            ]
             try:
-                await self._following.wait()  # what is sent before is not followed
-                await self._claims(group, until_empty=until_empty)
+                await self._following.ready.wait()  # what is sent before is not followed
+                await self._claims(group, gate, until_empty=until_empty)
                 while self._active:
                     await self._pause(LONGEST_WAIT)
             finally:
                 for helper in helpers:
                     helper.cancel()
 
-    async def _claims(self, group: asyncio.TaskGroup, *, until_empty: bool) -> None:
+    async def _claims(self, group: asyncio.TaskGroup, gate: Gate, *, until_empty: bool) -> None:
         while not self._stopping:
             self._news.clear()
             free = self._at_once - len(self._active)
@@ -148,14 +162,10 @@ class Worker:
             if free:
                 if probing:
                     await self._kept(partial(self._store.release, 1))
-                most = 1 if probing else self._most
-                claimed = await self._tried(
-                    partial(self._store.claim, via=self.via, most=most, units=free, lease=LEASE)
-                )
-                units = claimed or []
+                units = await self._claimed(1 if probing else self._most, free)
             for unit in units:
                 self._active[unit.token] = unit
-                group.create_task(self._carry(unit))
+                group.create_task(self._carry(unit, gate))
             if units:
                 continue
             due = await self._tried(self._store.next_due)
@@ -165,9 +175,16 @@ class Worker:
                 due = LONGEST_WAIT
             await self._pause(LONGEST_WAIT if due is None else min(max(due, 0.05), LONGEST_WAIT))
 
-    async def _carry(self, unit: Unit) -> None:
+    async def _claimed(self, most: int, free: int) -> list[Unit]:
+        if self._active and self._clock.monotonic() - self._held_at > self._lease / 2:
+            # This process was stopped for a while: what it has under way is its own still, if nobody else has it.
+            await self._renew()
+        work = partial(self._store.claim, via=self.via, most=most, units=free, lease=self._lease)
+        return await self._tried(work) or []
+
+    async def _carry(self, unit: Unit, gate: Gate) -> None:
         try:
-            results = await Errand(self._sms, self._store, self._codec, unit, self.via).run()
+            results = await self._sent(unit, gate)
             if results is None:
                 self.telemetry.stats.count("outbox.lost_tokens")
                 return
@@ -180,6 +197,16 @@ class Worker:
         finally:
             self._active.pop(unit.token, None)
             self._news.set()
+
+    async def _sent(self, unit: Unit, gate: Gate) -> Sequence[Result] | None:
+        try:
+            return await Errand(self._sms, self._store, self._codec, unit, self.via, gate).run()
+        except StorageClosed:
+            raise
+        except StorageError as error:  # before anything was sent
+            self._trouble(error)
+            await self._clock.sleep(1.0)
+            return []
 
     def _judge(self, results: Sequence[Result]) -> None:
         held = next((one for one in results if one.state is State.HELD and one.code is not None), None)
@@ -197,61 +224,24 @@ class Worker:
 
     async def _late(self, results: Sequence[Result]) -> None:
         """What was heard of messages before their acceptance was on the disk; and held ones may go again."""
-        news = [self._early.pop(one) for result in results for one in result.message_ids if one in self._early]
-        if news:
-            await self._kept(partial(self._store.learn, news))
+        await self._following.accepted(results)
         if self._pauses and any(one.state is State.ACCEPTED for one in results):
             self._pauses = 0
             self._paused_until = 0.0
             while await self._kept(partial(self._store.release, 1_000)):
                 pass
 
-    # --- what comes back
-
-    async def _follow(self) -> None:
-        """Write statuses back as the session learns of them; asking for the next acknowledges the last."""
-        async with self._sms.updates() as updates:
-            self._following.set()
-            await self._catch_up()
-            async for update in updates:
-                last = update.is_last
-                every = [
-                    News(message_id=one, status=str(update.status), final=last, id=update.key or update.tracking_data)
-                    for one in update.message_ids or (update.message_id,)
-                ]
-                if not await self._kept(partial(self._store.learn, every)):
-                    for one in every:
-                        self._early[one.message_id] = one
-                    while len(self._early) > EARLY_NEWS:
-                        self._early.popitem(last=False)
-
-    async def _catch_up(self) -> None:
-        """Ask once about what was accepted before this process began: the session does not know of it."""
-        if self._sms.settings.credentials.api_key is None:
-            return
-        after: str | None = None
-        while True:
-            rows = await self._kept(partial(self._store.listing, [State.ACCEPTED], after=after, limit=1_000))
-            ids = [one for row in rows for one in row.message_ids]
-            if not rows:
-                return
-            after = rows[-1].id
-            if not ids:
-                continue
-            try:
-                reply = await self._sms.v2.statuses(ids)
-            except RequestError:
-                return
-            news = [News(message_id=one.message_id, status=str(one.status), final=one.is_final) for one in reply.found]
-            await self._kept(partial(self._store.learn, news))
-
     # --- time, and a store that may fail
 
     async def _hold(self) -> None:
         while True:
-            await self._clock.sleep(LEASE / 3)
-            if self._active:
-                await self._tried(partial(self._store.renew, list(self._active.values()), lease=LEASE))
+            await self._clock.sleep(self._lease / 3)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        self._held_at = self._clock.monotonic()
+        if self._active:
+            await self._tried(partial(self._store.renew, list(self._active.values()), lease=self._lease))
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

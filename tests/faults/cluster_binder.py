@@ -12,13 +12,10 @@ import contextlib
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Self
+from multiprocessing.connection import Connection
 
 from sms_traffic_async.errors import SendError
 from sms_traffic_async.outbox.postgres_binder import elected_sessions
@@ -29,12 +26,23 @@ from sms_traffic_async.secrets import Secret
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.settings import Credentials, Settings
 from sms_traffic_async.settings_smpp import SmppOptions
+from tests.faults.cluster_processes import Workers
 from tests.support.postgres import Cluster
 
 __all__ = ("Takeovers", "binder_run")
 
 LIMIT = 15.0
 EVERY = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a worker is told."""
+
+    dsn: str
+    login: str
+    password: str
+    servers: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -97,72 +105,59 @@ def _pid(entry: AcceptEntry) -> int:
     return int(entry.text.rsplit(maxsplit=1)[-1])
 
 
-async def binder_run(*, kills: int, workers: int = 3, restarts: int = 0, seed: int = 1) -> Takeovers:
+async def binder_run(
+    *, kills: int, workers: int = 3, restarts: int = 0, seed: int = 1, on: Cluster | None = None
+) -> Takeovers:
     """Kill whoever holds a seat, over and over."""
     chance, seen = random.Random(seed), Takeovers()
     pace = Pace(send=0, buffer=0, final=3600)
-    with Cluster() as cluster:
+    with contextlib.nullcontext(on) if on else Cluster() as cluster:
         dsn = cluster.create_database()
         await install(dsn)
-        async with Sandbox(pace=pace) as sandbox, _Pool(dsn, sandbox) as pool:
-            watch = Watch(sandbox)
-            for _ in range(workers):
-                pool.start()
-            for node in (1, 2):
-                await watch.sent_again(node, 0)
-            for number in range(kills + restarts):
-                node = chance.choice((1, 2))
-                crash = restarts and number % (1 + kills // (restarts + 1)) == kills // (restarts + 1)
-                begun, before, killed = time.monotonic(), len(sandbox.accepted), None if crash else watch.holder(node)
-                if crash:
-                    unbound = asyncio.gather(watch.unbound(1), watch.unbound(2))
-                    await asyncio.to_thread(cluster.restart, "immediate")
-                    await unbound
-                    before = len(sandbox.accepted)
-                else:
-                    pool.kill(killed)
-                    pool.start()
-                await watch.sent_again(node, before, killed=killed)
-                seen.seconds.append(time.monotonic() - begun)
-                await watch.sent_again(3 - node, before, killed=killed)
-            seen.most = watch.most
+        async with Sandbox(pace=pace) as sandbox:
+            with Workers(run_binder, told_of(dsn, sandbox)) as pool:
+                watch = Watch(sandbox)
+                await asyncio.gather(*(pool.start() for _ in range(workers)))
+                for node in (1, 2):
+                    await watch.sent_again(node, 0)
+                for number in range(kills + restarts):
+                    node = chance.choice((1, 2))
+                    crash = restarts and number % (1 + kills // (restarts + 1)) == kills // (restarts + 1)
+                    begun, before, killed = (
+                        time.monotonic(),
+                        len(sandbox.accepted),
+                        None if crash else watch.holder(node),
+                    )
+                    if crash:
+                        unbound = asyncio.gather(watch.unbound(1), watch.unbound(2))
+                        await asyncio.to_thread(cluster.restart, "immediate")
+                        await unbound
+                        before = len(sandbox.accepted)
+                    else:
+                        (index,) = [at for at, child in enumerate(pool.running) if child.pid == killed]
+                        pool.kill(index)
+                        await pool.start()
+                    await watch.sent_again(node, before, killed=killed)
+                    seen.seconds.append(time.monotonic() - begun)
+                    await watch.sent_again(3 - node, before, killed=killed)
+                seen.most = watch.most
     return seen
 
 
-class _Pool:
-    """Worker processes."""
-
-    def __init__(self, dsn: str, sandbox: Sandbox) -> None:
-        options = sandbox.client_options()
-        told = {
-            "dsn": dsn,
-            "login": options["login"],
-            "password": Secret(options["password"]).reveal(),
-            "servers": sandbox.smpp.servers(tls=False),
-        }
-        self._told = json.dumps(told)
-        self._running: dict[int, subprocess.Popen[bytes]] = {}
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        for process in tuple(self._running):
-            self.kill(process)
-
-    def start(self) -> None:
-        environment = os.environ | {"SMS_CLUSTER_WORKER": self._told}
-        process = subprocess.Popen([sys.executable, "-m", "tests.faults.cluster_binder", "worker"], env=environment)
-        self._running[process.pid] = process
-
-    def kill(self, pid: int | None) -> None:
-        assert pid in self._running, "whoever sent last is one of ours"
-        process = self._running.pop(pid)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+def told_of(dsn: str, sandbox: Sandbox) -> Told:
+    """What a worker is told."""
+    options = sandbox.client_options()
+    password = Secret(options["password"]).reveal()
+    return Told(dsn=dsn, login=options["login"], password=password, servers=tuple(sandbox.smpp.servers(tls=False)))
 
 
-async def work(dsn: str, login: str, password: str, servers: list[str]) -> None:
+def run_binder(pipe: Connection, told: Told) -> None:
+    """A process."""
+    pipe.send("ready")
+    asyncio.run(work(told))
+
+
+async def work(told: Told) -> None:
     """One worker: sends through every seat that it holds."""
     numbers = iter(range(10**9))
 
@@ -173,9 +168,10 @@ async def work(dsn: str, login: str, password: str, servers: list[str]) -> None:
             await asyncio.sleep(EVERY)
 
     settings = Settings(
-        credentials=Credentials(login=login, password=Secret(password)), smpp=SmppOptions(servers=servers)
+        credentials=Credentials(login=told.login, password=Secret(told.password)),
+        smpp=SmppOptions(servers=told.servers),
     )
-    await elected_sessions(dsn, settings, send).run()
+    await elected_sessions(told.dsn, settings, send).run()
 
 
 def main() -> int:
@@ -193,6 +189,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["worker"]:
-        asyncio.run(work(**json.loads(os.environ["SMS_CLUSTER_WORKER"])))
     raise SystemExit(main())

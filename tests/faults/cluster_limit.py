@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-import tempfile
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from multiprocessing.connection import Connection
 
 from sms_traffic_async.outbox.postgres_database import Database
 from sms_traffic_async.outbox.postgres_rate import SharedRate
 from sms_traffic_async.outbox.postgres_schema import install
+from tests.faults.cluster_processes import Child
 from tests.support.postgres import Cluster
 
 __all__ = ("Limited", "busiest", "limit_run", "take_turns")
@@ -54,45 +53,50 @@ def busiest(moments: Iterable[float]) -> int:
     return most
 
 
-async def take_turns(dsn: str, rate: float, begin: float, end: float) -> tuple[list[float], int]:
+async def take_turns(pipe: Connection, dsn: str, rate: float, seconds: float) -> tuple[list[float], int]:
     """One process: take turns as fast as they come; the wall time of each, and the statements it took."""
     database = Database(dsn, size=1)
     shared = SharedRate(database, "account", rate)
     moments: list[float] = []
     try:
+        await shared.wait()  # it is connected, and has imported everything
+        trips = database.works
+        pipe.send("ready")
+        begin: float = await asyncio.to_thread(pipe.recv)
         await asyncio.sleep(max(0.0, begin - time.time()))
-        while time.time() < end:
+        while time.time() < begin + seconds:
             await shared.wait()
             moments.append(time.time())
     finally:
         await database.aclose()
-    return moments, database.works
+    return moments, database.works - trips
 
 
-def limit_run(*, processes: int = 8, rate: float = 20.0, seconds: float = 60.0) -> Limited:
-    """Run it on a PostgreSQL of its own."""
-    with Cluster(sync=True) as cluster, tempfile.TemporaryDirectory() as home:
+def run_turns(pipe: Connection, dsn: str, rate: float, seconds: float) -> None:
+    """A process; tells its moments."""
+    pipe.send(asyncio.run(take_turns(pipe, dsn, rate, seconds)))
+
+
+async def limit_run(
+    *, processes: int = 8, rate: float = 20.0, seconds: float = 60.0, on: Cluster | None = None
+) -> Limited:
+    """Run it on a PostgreSQL of its own, or on a given one."""
+    with contextlib.nullcontext(on) if on else Cluster(sync=True) as cluster:
         dsn = cluster.create_database()
-        asyncio.run(install(dsn))
-        begin = time.time() + 1.5 + 0.3 * processes  # every process has been imported by then
-        words = [dsn, str(rate), str(begin), str(begin + seconds)]
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.cluster_limit", *words, str(Path(home) / str(number))]
-            )
-            for number in range(processes)
-        ]
-        assert [process.wait(seconds + 60) for process in running] == [0] * processes
-        return reckon([(Path(home) / str(number)).read_text() for number in range(processes)])
+        await install(dsn)
+        children = [Child(run_turns, dsn, rate, seconds) for _ in range(processes)]
+        await asyncio.gather(*(child.said() for child in children))
+        begin = time.time() + 0.2
+        for child in children:
+            child.tell(begin)
+        told = await asyncio.gather(*(child.said() for child in children))
+        assert [child.end() for child in children] == [0] * processes
+        return reckon(told)
 
 
-def reckon(told: Sequence[str]) -> Limited:
-    """From what the processes wrote."""
-    works, moments = 0, list[list[float]]()
-    for text in told:
-        first, *rest = text.split()
-        works += int(first)
-        moments.append([float(moment) for moment in rest])
+def reckon(told: Sequence[tuple[list[float], int]]) -> Limited:
+    """From what the processes told."""
+    moments, works = [one for one, _ in told], sum(count for _, count in told)
     everything = sorted(moment for mine in moments for moment in mine)
     fair = len(everything) / len(moments)
     return Limited(
@@ -102,12 +106,3 @@ def reckon(told: Sequence[str]) -> Limited:
         spread=max(abs(len(mine) - fair) for mine in moments) / fair,
         trips=works / len(everything),
     )
-
-
-def main(dsn: str, rate: str, begin: str, end: str, path: str) -> None:
-    moments, works = asyncio.run(take_turns(dsn, float(rate), float(begin), float(end)))
-    Path(path).write_text(f"{works} {' '.join(map(str, moments))}", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

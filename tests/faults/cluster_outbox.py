@@ -8,27 +8,27 @@ helps a worker through a crash of the server: it has to live.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Self
+from typing import Any
 
 from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox.outbox import Outbox
 from sms_traffic_async.outbox.postgres_schema import install
 from sms_traffic_async.outbox.store import State
 from sms_traffic_async.sandbox import FaultRule, Latency, Pace, Sandbox, Switches
+from sms_traffic_async.sandbox.switches import Concurrent
 from sms_traffic_async.storage.sqlite import StorageError
-from tests.faults.cluster_worker import ENVIRONMENT
+from tests.faults.cluster_processes import Workers
+from tests.faults.cluster_worker import Told, run_worker
 from tests.support.postgres import Cluster
 
-__all__ = ("Seen", "Workers", "fault_run", "idle_run")
+__all__ = ("Seen", "fault_run", "idle_run", "make_sandbox", "message_of", "workers_on")
 
 TOGETHER = 500
 
@@ -71,52 +71,6 @@ class Seen:
         return json.dumps(told | {"seconds": round(self.seconds, 1)})
 
 
-class Workers:
-    """Worker processes, each replaced when it was killed."""
-
-    def __init__(self, dsn: str, sandbox: Sandbox, *, lease: float, most: int = 20, lanes: int = 2) -> None:
-        told = {"dsn": dsn, "api_key": sandbox.api_key, "nodes": sandbox.urls,
-                "lease": lease, "most": most, "lanes": lanes}  # fmt: skip
-        self._environment = os.environ | {ENVIRONMENT: json.dumps(told), "PYTHONUNBUFFERED": "1"}
-        self.running: list[subprocess.Popen[bytes]] = []
-        self.died = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self.running:
-            process.kill()
-            process.wait()
-            _shut(process)
-
-    async def start(self) -> None:
-        """One more; returns when it is at work."""
-        command = [sys.executable, "-m", "tests.faults.cluster_worker"]
-        process = subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE)
-        self.running.append(process)
-        stdout = process.stdout
-        assert stdout is not None
-        await asyncio.to_thread(stdout.readline)
-
-    def kill(self, index: int) -> None:
-        """SIGKILL."""
-        process = self.running.pop(index)
-        self.died += process.poll() is not None
-        process.kill()
-        process.wait()
-        _shut(process)
-
-    def census(self) -> int:
-        """How many ended by themselves, so far."""
-        return self.died + sum(process.poll() is not None for process in self.running)
-
-
-def _shut(process: subprocess.Popen[bytes]) -> None:
-    if process.stdout is not None:
-        process.stdout.close()
-
-
 def message_of(number: int) -> Message:
     """Every message of a run goes to a number of its own, and has a key: enqueued twice, it is kept once."""
     return Message(to=f"79{number:09d}", text=f"N {number}", key=f"order-{number}")
@@ -132,9 +86,17 @@ async def _enqueue(outbox: Outbox, first: int, count: int) -> None:
         return
 
 
-def _sandbox(latency: float) -> Sandbox:
-    # "race": a request of a dead worker that still waits does not refuse the next one under its id (U4).
-    switches = Switches(antispam=False, restrictive_concurrent="race")
+def workers_on(dsn: str, sandbox: Sandbox, **options: Any) -> Workers:
+    """Processes that empty this outbox into this sandbox; options of ``Told``."""
+    return Workers(run_worker, Told(dsn=dsn, api_key=sandbox.api_key, nodes=tuple(sandbox.urls), **options))
+
+
+def make_sandbox(latency: float = 0.0, concurrent: Concurrent = "race") -> Sandbox:
+    """A platform that answers so late, at most twice as late.
+
+    ``race``: a request of a dead worker that still waits does not refuse the next one under its id (U4).
+    """
+    switches = Switches(antispam=False, restrictive_concurrent=concurrent)
     made = Sandbox(switches=switches, pace=Pace(send=0, buffer=0, final=3600), keep=200_000)
     made.outcomes.clear()
     if latency:
@@ -144,18 +106,18 @@ def _sandbox(latency: float) -> Sandbox:
 
 async def fault_run(
     *, messages: int, kills: int, restarts: int, workers: int = 4, lease: float = 5.0, latency: float = 0.1,
-    interval: float = 1.2, seed: int = 1, say: bool = False,
+    interval: float = 1.2, seed: int = 1, say: bool = False, on: Cluster | None = None,
 ) -> Seen:  # fmt: skip
-    """F5."""
+    """F5; on a server of its own, or a given one."""
     chance, seen = random.Random(seed), Seen(messages=messages)
     begun = time.monotonic()
     faults = ["kill"] * kills + ["restart"] * restarts
     chance.shuffle(faults)
-    with Cluster() as cluster:
+    with contextlib.nullcontext(on) if on else Cluster() as cluster:
         dsn = cluster.create_database()
         await install(dsn)
-        async with Outbox(dsn) as outbox, _sandbox(latency) as sandbox:
-            with Workers(dsn, sandbox, lease=lease) as pool:
+        async with Outbox(dsn) as outbox, make_sandbox(latency) as sandbox:
+            with workers_on(dsn, sandbox, lease=lease) as pool:
                 await asyncio.gather(*(pool.start() for _ in range(workers)))
                 feeding = asyncio.create_task(_feed(outbox, messages))
                 for fault in faults:
@@ -198,15 +160,15 @@ async def _drained(outbox: Outbox, *, timeout: float) -> int:
         await asyncio.sleep(0.2)
 
 
-async def idle_run(*, kills: int, lease: float = 2.0, say: bool = False) -> Seen:
+async def idle_run(*, kills: int, lease: float = 2.0, say: bool = False, on: Cluster | None = None) -> Seen:
     """F6: the only message is in the hands of a worker that dies; nothing else ever happens to the queue."""
     seen = Seen(messages=kills)
     begun = time.monotonic()
-    with Cluster() as cluster:
+    with contextlib.nullcontext(on) if on else Cluster() as cluster:
         dsn = cluster.create_database()
         await install(dsn)
-        async with Outbox(dsn) as outbox, _sandbox(0.0) as sandbox:
-            with Workers(dsn, sandbox, lease=lease, lanes=1) as pool:
+        async with Outbox(dsn) as outbox, make_sandbox() as sandbox:
+            with workers_on(dsn, sandbox, lease=lease, lanes=1) as pool:
                 await pool.start()
                 for number in range(kills):
                     await _orphan(outbox, sandbox, pool, number)

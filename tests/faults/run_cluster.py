@@ -33,7 +33,7 @@ def _f6() -> bool:
 
 
 def _f7() -> bool:
-    seen = limit_run()
+    seen = asyncio.run(limit_run())
     print("F7", seen, flush=True)
     return seen.passes(20.0)
 

@@ -1,8 +1,9 @@
 """F4: a process with an outbox in a SQLite file is killed at random instants.
 
 A child enqueues, says what was committed, and sends to a sandbox over real TCP;
-it is killed with SIGKILL again and again, and begins where it was. Run by
-``nox -s faults``::
+it is killed with SIGKILL again and again, and begins where it was. Children are
+forked by a process that has imported everything, because starting Python is not
+what is tested. Run by ``nox -s faults``::
 
     python -m tests.faults.run_outbox --kills 200 --messages 50000
 """
@@ -12,14 +13,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox import Outbox, State
@@ -40,7 +44,7 @@ async def child(path: str, options: str, first: int, last: int, *, stays: bool) 
     async with Outbox(path) as outbox, SmsTraffic(api_key=api_key, nodes=urls) as sms:
         running = asyncio.create_task(outbox.run(sms, stop=stop, most=50))
         number = first
-        print(number, flush=True)
+        say(number)
         while number < last:
             until = min(number + GROUP, last)
             if number % (3 * GROUP):
@@ -48,21 +52,35 @@ async def child(path: str, options: str, first: int, last: int, *, stays: bool) 
             else:
                 await asyncio.gather(*(outbox.enqueue(_message(one)) for one in range(number, until)))
             number = until
-            print(number, flush=True)
+            say(number)
             await asyncio.sleep(0.002)
         while stays or set(await outbox.counts()) & {State.PENDING, State.SENDING, State.AMBIGUOUS}:
             await asyncio.sleep(0.1)
         stop.set()
         await running
-    print("end", flush=True)
+    say("end")
+
+
+def say(*words: object) -> None:
+    """One write, which a kill does not cut in two."""
+    os.write(sys.stdout.fileno(), f"{' '.join(map(str, words))}\n".encode())
 
 
 def _message(number: int) -> Message:
     return Message(to=f"7916{number:07d}", text=f"Заказ {number} готов", key=f"n-{number}")
 
 
-async def kill_run(*, kills: int, messages: int, seed: int = 0, faults: bool = True) -> dict[str, Any]:
+async def kill_run(
+    *, kills: int, messages: int, seed: int = 0, faults: bool = True, longest_life: float = LONGEST_LIFE
+) -> dict[str, Any]:
     """Kill so many times, then let it end; what came of it.
+
+    Args:
+        kills: of processes that have said something.
+        messages: in all.
+        seed: of the moments of the kills.
+        faults: answers are lost as well.
+        longest_life: seconds, counted from a child's first words.
 
     Returns:
         ``lost``: committed and not accepted; ``duplicates``: accepted more than once; and how far it went.
@@ -72,57 +90,92 @@ async def kill_run(*, kills: int, messages: int, seed: int = 0, faults: bool = T
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "outbox.db"
         async with Sandbox(smpp_ports=None, smpp_tls_ports=None, smtp_port=None, keep=4 * messages + 1_000) as sandbox:
+            sandbox.outcomes.clear()
             if faults:
                 sandbox.faults.add(
                     FaultRule(protocol="v2", operation="send", effect=Drop(when="after"), probability=0.03)
                 )
+            options = json.dumps([sandbox.api_key, *sandbox.urls])
             committed = done = 0
-            while done < kills:
-                # A share of what is left for each life, so that all of them have something to do.
-                share = -(-(messages - committed) // (kills - done))
-                life = LONGEST_LIFE * chance.random()
-                limit = min(messages, committed + share)
-                committed, killed = await _live(sandbox, path, committed, limit, life)
-                done += killed
-            committed, killed = await _live(sandbox, path, committed, messages, None)
+            async with Nursery() as nursery:
+                while done < kills:
+                    # A share of what is left for each life, so that all of them have something to do.
+                    share = -(-(messages - committed) // (kills - done))
+                    life = longest_life * chance.random()
+                    limit = min(messages, committed + share)
+                    committed, killed = await nursery.live([str(path), options, committed, limit], life)
+                    done += killed
+                committed, killed = await nursery.live([str(path), options, committed, messages], None)
             assert not killed
             return await _told(path, sandbox, messages) | {
                 "kills": done,
                 "committed": committed,
+                "seed": seed,
                 "seconds": round(time.perf_counter() - began, 1),
             }
 
 
-async def _live(sandbox: Sandbox, path: Path, first: int, last: int, life: float | None) -> tuple[int, bool]:
-    options = json.dumps([sandbox.api_key, *sandbox.urls])
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.faults.run_outbox", "child", str(path), options,
-        str(first), str(last), str(int(life is not None)),
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    committed, ended = first, False
-    timer: asyncio.TimerHandle | None = None
-    async for line in process.stdout:
-        if line.strip() == b"end":
-            ended = True
+class Nursery:
+    """A process that has children when it is told to, one at a time."""
+
+    async def __aenter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.faults.run_outbox", "nursery"]
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    async def live(self, arguments: list[Any], life: float | None) -> tuple[int, bool]:
+        """One life of so many seconds; gives how far it says that it came, and whether it was killed."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(json.dumps([*arguments, life is not None]).encode() + b"\n")
+        pid = int((await stdout.readline()).split()[-1])
+        committed: int = arguments[2]
+        timer: asyncio.TimerHandle | None = None
+        ended = False
+        async for line in stdout:
+            word, _, value = line.decode().partition(" ")
+            if word == "code":
+                break
+            ended = word.strip() == "end"
+            committed = committed if ended else int(word)
+            if timer is None and life is not None:
+                timer = asyncio.get_running_loop().call_later(life, os.kill, pid, signal.SIGKILL)
         else:
-            committed = int(line)
-        if timer is None and life is not None:
-            # From its first words on: starting Python is not what is tested.
-            timer = asyncio.get_running_loop().call_later(life, _kill, process)
-    code = await process.wait()
-    if timer is not None:
-        timer.cancel()
-    if code not in {0, -signal.SIGKILL}:
-        raise AssertionError(f"the child ended with {code}")
-    assert code or ended
-    return committed, code != 0
+            raise AssertionError("the nursery is gone")
+        if timer is not None:
+            timer.cancel()
+        if (code := int(value)) not in {0, -signal.SIGKILL}:
+            raise AssertionError(f"the child ended with {code}")
+        assert code or ended
+        return committed, code != 0
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
+def nursery() -> None:
+    """Has a child for every line of stdin, and says how it ended."""
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            code = 1
+            say("pid", os.getpid())
+            try:
+                path, options, first, last, stays = json.loads(line)
+                asyncio.run(child(path, options, first, last, stays=stays))
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        say("code", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 
 async def _told(path: Path, sandbox: Sandbox, messages: int) -> dict[str, Any]:
@@ -146,9 +199,8 @@ async def _told(path: Path, sandbox: Sandbox, messages: int) -> dict[str, Any]:
 
 def main() -> int:
     """The long run."""
-    if sys.argv[1:2] == ["child"]:
-        path, served, first, last, stays = sys.argv[2:]
-        asyncio.run(child(path, served, int(first), int(last), stays=stays == "1"))
+    if sys.argv[1:2] == ["nursery"]:
+        nursery()
         return 0
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)

@@ -70,8 +70,9 @@ async def test_a_cut_after_any_octet() -> None:
 
 
 @virtual
-async def test_throttling_that_comes_and_goes() -> None:
-    found = await throttle_run()
+@pytest.mark.parametrize("rate", [20.0, 25.0, None])
+async def test_throttling_that_comes_and_goes(rate: float | None) -> None:
+    found = await throttle_run(rate=rate)
     assert min(found.share.values()) >= 0.9, found
     assert max(found.share.values()) <= 1.05, found  # or the sandbox would have taken more than it allows
     assert 0 < found.throttled <= 0.05, found
@@ -99,7 +100,9 @@ async def test_a_stop_with_a_full_window() -> None:
 
 
 def test_a_slope_is_seen() -> None:
-    flat = Sample(seconds=0, sent=0, open=0, receipts=0, reconnects=0, megabytes=50, tasks=2, descriptors=9, worst_ms=1)
+    flat = Sample(
+        seconds=0, sent=0, open=0, receipts=0, reconnects=0, megabytes=50, blocks=9, tasks=2, descriptors=9, worst_ms=1
+    )
     minutes = [replace(flat, seconds=60.0 * minute) for minute in range(10)]
     assert slope(minutes) == 0
     growing = [replace(one, megabytes=50 + one.seconds / 60) for one in minutes]

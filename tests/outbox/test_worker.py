@@ -146,6 +146,47 @@ async def test_without_money_all_waits_and_one_goes_first(tmp_path: Path, sandbo
         assert not await outbox.held()
 
 
+async def test_while_a_credential_is_not_accepted_the_others_do_not_march_after(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    events: list[object] = []
+    async with Outbox(tmp_path / "locked.db", clock=VirtualClock(), hooks=[events.append]) as outbox:
+        ids = await outbox.enqueue_many([message(number, batch_name=f"b{number}") for number in range(30)])
+        wrong = sandbox.client_options() | {"api_key": "1837/NotTheKeyOfAnybody"}
+        async with SmsTraffic(**wrong, clock=VirtualClock()) as sms:
+            running = asyncio.create_task(outbox.run(sms))
+            await asyncio.sleep(30)
+            assert (await outbox.counts())[State.HELD] == sms.settings.http.in_flight
+            assert any(isinstance(event, OutboxPaused) for event in events)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        assert await outbox.store.release(100) == 4
+        await drained(outbox, sandbox)
+        assert [sandbox.accepted.times(one) for one in ids] == [1] * 30
+
+
+async def test_what_a_guard_holds_is_not_sent_to_try_whether_there_is_money(
+    outbox: Outbox, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMS_TRAFFIC_ONLY_TO", "79160000002")
+    guarded, poor = await outbox.enqueue_many([message(1), message(2)])
+    account = next(iter(sandbox.accounts))
+    full, account.balance = account.balance, type(account.balance)(0)
+    stop = asyncio.Event()
+    async with session(sandbox) as sms:
+        running = asyncio.create_task(outbox.run(sms, stop=stop))
+        await asyncio.sleep(30)
+        assert (await outbox.counts())[State.HELD] == 2
+        account.balance = full
+        await asyncio.sleep(120)
+        stop.set()
+        await running
+    assert sandbox.accepted.times(poor) == 1
+    row = await outbox.status(guarded)
+    assert row is not None
+    assert (row.state, row.attempts) == (State.HELD, 1)
+
+
 async def test_by_v1_an_unfinished_send_is_unknown_after_a_crash(outbox: Outbox, sandbox: Sandbox) -> None:
     sent, doubtful = await outbox.enqueue_many([message(1), message(2)])
     unit = (await outbox.store.claim(via="v1", most=1, units=2, lease=5))[1]

@@ -31,7 +31,7 @@ class Workers:
         self.changed = asyncio.Event()
         self.fails: set[str] = set()
 
-    def start(self, name: str, *seats: Seat) -> None:
+    def start(self, name: str, *seats: Seat, hurry: float = 0.01) -> None:
         async def serve(seat: Seat) -> None:
             if name in self.fails:
                 raise RuntimeError("the platform refuses")
@@ -47,7 +47,7 @@ class Workers:
                 self.bound[seat].remove(name)
                 self.changed.set()
 
-        election = Election(self._dsn, seats, serve, clock=HurriedClock())
+        election = Election(self._dsn, seats, serve, clock=HurriedClock(hurry=hurry))
         self.tasks[name] = asyncio.create_task(election.run())
 
     async def until(self, true: Callable[[], bool]) -> None:
@@ -79,8 +79,9 @@ async def test_one_of_many_is_bound(workers: Workers) -> None:
 
 
 async def test_two_workers_share_two_seats(workers: Workers) -> None:
-    workers.start("a", ONE, TWO)
-    workers.start("b", TWO, ONE)
+    # Less of a hurry: whoever is late to connect finds both taken.
+    workers.start("a", ONE, TWO, hurry=0.2)
+    workers.start("b", TWO, ONE, hurry=0.2)
     await workers.until(lambda: all(workers.bound.values()))
     assert workers.bound[ONE] != workers.bound[TWO]
 

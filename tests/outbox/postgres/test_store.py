@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.outbox.postgres import PostgresStore
+from sms_traffic_async.outbox.postgres_schema import VERSION, install
 from sms_traffic_async.outbox.store import Entry, Result, State, Unit
 from sms_traffic_async.storage.sqlite import StorageClosed
 from tests.outbox.postgres.moments import jobs_and_units, let_pass
@@ -122,6 +123,23 @@ async def test_its_age_is_kept_by_what_goes_back(store: PostgresStore) -> None:
     assert [member.id for member in again.members] == first
 
 
+async def test_who_comes_back_in_whatever_way_is_as_old_as_before(store: PostgresStore) -> None:
+    names = await store.add([entry() for _ in range(4)])
+    (unit,) = await store.claim(via="v2", most=3, units=1, lease=5)
+    assert await store.begin(unit)
+    told = [
+        Result(id=names[0], state=State.PENDING),
+        Result(id=names[1], state=State.HELD, code=415),
+        Result(id=names[2], state=State.AMBIGUOUS, after=30),
+    ]
+    assert await store.settle(unit, told)
+    assert await store.release(1) == 1
+    await store.add([entry()])
+    assert await store.cancel(names[3])
+    (again,) = await store.claim(via="v2", most=2, units=1, lease=5)
+    assert [member.id for member in again.members] == names[:2]
+
+
 @pytest.mark.parametrize("leader", [True, False])
 async def test_who_leaves_a_unit_that_goes_on_is_sent_alone(store: PostgresStore, leader: bool) -> None:
     await store.add([entry() for _ in range(3)])
@@ -193,11 +211,14 @@ async def test_two_transactions_with_one_key_are_one_message(store: PostgresStor
         first = connections[0].transaction()
         await first.start()
         (kept,) = await store.add([entry(key="order-1")], conn=connections[0])
+        second = connections[1].transaction()
+        await second.start()
         other = asyncio.create_task(store.add([entry(key="order-1")], conn=connections[1]))
         await asyncio.sleep(0)
         assert not other.done()
         await first.commit()
         assert await other == [kept]
+        await second.commit()
     finally:
         for connection in connections:
             await connection.close()
@@ -208,7 +229,54 @@ async def test_only_a_connection_is_taken(store: PostgresStore) -> None:
         await store.add([entry()], conn=object())
 
 
+async def test_a_connection_without_a_transaction_is_refused(store: PostgresStore, dsn: str) -> None:
+    psycopg: Any = python_peer("psycopg")
+    connection = await python_peer("asyncpg").connect(dsn)
+    try:
+        with pytest.raises(ConfigurationError, match="no transaction open"):
+            await store.add([entry()], conn=connection)
+    finally:
+        await connection.close()
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as other:
+        with pytest.raises(ConfigurationError, match="no transaction open"):
+            await store.add([entry()], conn=other)
+        async with other.transaction():
+            await store.add([entry()], conn=other)
+    assert await store.counts() == {State.PENDING: 1}
+
+
 # --- life
+
+
+async def test_an_outbox_of_the_version_before_is_brought_up_to_date(store: PostgresStore, dsn: str) -> None:
+    """Its jobs were numbered as they were made, whoever they were of; now they have their messages' ages."""
+    kept = await store.add([entry() for _ in range(6)])
+    (held,) = await store.claim(via="v2", most=2, units=1, lease=5)
+    assert await store.begin(held)
+    connection = await python_peer("asyncpg").connect(dsn)
+    try:
+        await connection.execute(
+            "SELECT setval(pg_get_serial_sequence('sms_outbox_pgqueuer', 'id'), 3);"
+            "UPDATE sms_outbox_pgqueuer SET id = -id;"
+            "UPDATE sms_outbox_pgqueuer AS job SET id = nextval(pg_get_serial_sequence('sms_outbox_pgqueuer', 'id'))"
+            " FROM (SELECT id FROM sms_outbox_pgqueuer ORDER BY id) AS newest WHERE job.id = newest.id;"
+            "UPDATE sms_outbox_schema SET steps = 2"
+        )
+    finally:
+        await connection.close()
+    with pytest.raises(ConfigurationError, match="older version"):
+        await PostgresStore(dsn).open()
+    assert await install(dsn) == (2, VERSION)
+    assert await install(dsn) == (VERSION, VERSION)
+    kept += await store.add([entry()])
+    found = await store.claim(via="v2", most=2, units=9, lease=5)
+    assert [member.id for unit in found for member in unit.members] == kept[2:]
+    await let_pass(store, 6)
+    again = await store.claim(via="v2", most=9, units=9, lease=5)
+    assert {unit.id for unit in again} == {unit.id for unit in [held, *found]}
+    for unit in again:
+        await store.settle(unit, accepted(unit))
+    await nothing_is_left(store)
 
 
 async def test_a_database_without_an_outbox_is_refused(cluster: Cluster) -> None:
