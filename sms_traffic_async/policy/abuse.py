@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent, Rejected
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.abuse_rules import AbuseRules
@@ -108,6 +109,7 @@ class AbuseGuard:
         self._store = MemoryStore() if store is None else store
         self._lenient = when_store_fails == "allow"
         self._clock = clock
+        self._complaints = Complaints(_log, clock.monotonic)
 
     async def submit(
         self,
@@ -164,7 +166,7 @@ class AbuseGuard:
         except Exception as error:  # noqa: BLE001 - a store of the caller's; whatever it raises, the rule decides
             failed = type(error).__name__
         if failed is not None:
-            _log.warning("the store of the abuse guard failed (%s): the message was %s", failed,
+            self._complaints.about("the store of the abuse guard failed (%s): the message was %s", failed,
                          "let through" if self._lenient else "refused")  # fmt: skip
             if not self._lenient:
                 raise self._refusal(message, "store")
@@ -180,7 +182,7 @@ class AbuseGuard:
         try:
             await self._store.give_back(claims, self._clock.wall())
         except Exception as error:  # noqa: BLE001 - the outcome of the message is what matters
-            _log.warning("the store of the abuse guard failed (%s): some limits stay used", type(error).__name__)
+            self._complaints.about("the store of the abuse guard failed (%s): limits stay used", type(error).__name__)
 
     def _claims(self, message: Message, country: str, parts: int) -> tuple[Claim, ...]:
         rules, phone = self.rules, message.to

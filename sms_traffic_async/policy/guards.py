@@ -39,10 +39,11 @@ class OnlyTo:
 
     def __init__(self, entries: Iterable[str] | None) -> None:
         self.active = entries is not None
-        listed = tuple(entries or ())
-        prefixes = {entry: _PREFIX.fullmatch(entry) for entry in listed}
-        self._prefixes = tuple(match[1] for match in prefixes.values() if match is not None)
-        self._numbers = frozenset(_number(entry) for entry, match in prefixes.items() if match is None)
+        read = _read(entries or ())
+        del entries  # a traceback printed with locals shows this frame
+        if isinstance(read, ConfigurationError):
+            raise read
+        self._numbers, self._prefixes = read
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> OnlyTo:
@@ -53,8 +54,7 @@ class OnlyTo:
         Raises:
             ConfigurationError: an entry cannot be read.
         """
-        value = (os.environ if environ is None else environ).get(ONLY_TO_VARIABLE)
-        return cls(None if value is None else (entry for entry in _BREAK.split(value) if entry))
+        return cls(_entries(os.environ if environ is None else environ))
 
     def allows(self, phone: str) -> bool:
         """Whether this number may be written to.
@@ -98,7 +98,25 @@ class OnlyTo:
         return f"OnlyTo({len(self._numbers)} numbers, {len(self._prefixes)} prefixes)"
 
 
-def _number(entry: str) -> str:
+def _entries(environ: Mapping[str, str]) -> list[str] | None:
+    value = environ.get(ONLY_TO_VARIABLE)
+    return None if value is None else [entry for entry in _BREAK.split(value) if entry]
+
+
+def _read(entries: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]] | ConfigurationError:
+    """Numbers and prefixes, or what is wrong, without the frames that hold them."""
+    prefixes = {entry: _PREFIX.fullmatch(entry) for entry in entries}
+    numbers: set[str] = set()
+    for entry, match in prefixes.items():
+        if match is None:
+            number = _number(entry)
+            if isinstance(number, ConfigurationError):
+                return number
+            numbers.add(number)
+    return frozenset(numbers), tuple(match[1] for match in prefixes.values() if match is not None)
+
+
+def _number(entry: str) -> str | ConfigurationError:
     try:
         try:
             return normalise_phone(entry)
@@ -107,7 +125,7 @@ def _number(entry: str) -> str:
             # the stricter of the two readings, and the only way to list it.
             return normalise_phone(entry, region="INT")
     except InvalidMessage as error:
-        raise ConfigurationError(
+        return ConfigurationError(
             f"{ONLY_TO_VARIABLE}: {mask_phone(entry)} is not a number ({error.rule}). "
             "Entries are numbers such as 79161112233 or prefixes such as 7916*; to allow everybody, unset the variable."
-        ) from None
+        )

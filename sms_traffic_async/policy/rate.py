@@ -7,8 +7,9 @@ Rules
 2. First come, first served, whatever it costs: a message of ten parts is not
    overtaken for ever by messages of one.
 3. What goes in any stretch of one second costs at most ``rate`` plus the larger
-   of ``burst`` and the dearest single cost. Who sends parts one by one takes
-   them one by one.
+   of the burst and the dearest single cost. Who sends parts one by one takes
+   them one by one. The burst is ``burst`` and what ``catch_up`` seconds allow:
+   so much lateness of timers costs nothing of the rate.
 4. "Too many" cuts the allowed rate to 0.7, once a second at most: the answers to
    what was already under way say nothing new. While one refusal follows the
    other, nothing goes for a growing moment, so that one probes for all.
@@ -16,7 +17,9 @@ Rules
    what was accepted of late, long about it, then faster and faster. It never
    passes ``rate``.
 6. Without a rate nothing is limited, until the platform says "too many": then a
-   rate is learned from what was accepted of late, and let go of after a quiet minute.
+   rate is learned from what was accepted of late, and let go of after `QUIET`
+   seconds. One refusal in so many (`ISOLATED`) teaches nothing: a limit that is
+   reached refuses again at once. It holds everything for a moment, as any does.
 
 ``RateLimiter`` knows no asyncio and no clock; every step is O(1). Times are
 monotonic seconds, rates are units (SMS parts, or requests) per second. ``wait``
@@ -39,10 +42,12 @@ CONGESTION = 1.0
 """Seconds after a cut in which a further "too many" cuts nothing."""
 RETURN = 4.0
 """Seconds in which the curve is back at the rate that was too much."""
-QUIET = 60.0
-"""Seconds without "too many" after which a learned rate is let go of."""
+QUIET = 15.0
+"""Seconds without "too many" after which a learned rate is let go of: the curve is at fifty times of it by then."""
+ISOLATED = 50.0
+"""Units accepted since the last "too many", and `CONGESTION` seconds: then one more is an accident, and no limit."""
 MARGIN = 1.08
-"""The curve is long about this much of what was accepted per second of late."""
+"""The curve is long about this much at most of what was accepted per second of late."""
 LEAST = 0.5
 """Units per second that are always allowed: throttling never starves anybody."""
 LONGEST_HOLD = 1.0
@@ -59,7 +64,7 @@ class RateSnapshot:
     Attributes:
         rate: units per second as configured; ``None`` for no limit.
         allowed: units per second now; infinite while nothing limits.
-        burst: units that may go at once after a rest.
+        burst: units that may go at once after a rest, as of now.
         paused_until: monotonic seconds; nothing goes before.
         free_at: monotonic seconds; when what was reserved so far is paid.
         throttles: how often the platform said "too many".
@@ -81,6 +86,7 @@ class RateLimiter:
     Args:
         rate: units per second; ``None`` for no limit.
         burst: units that may go at once after a rest, at least 1.
+        catch_up: seconds; what the rate allows in them may go at once too, so that timers may be so late.
         window: the platform's own count, where every unit is one request. Who comes late
             for its turn then holds nobody else up: the window bounds what goes.
 
@@ -88,13 +94,15 @@ class RateLimiter:
         window: as given.
 
     Raises:
-        ConfigurationError: a value is not a finite number above 0 (``burst``: 1 or more).
+        ConfigurationError: a value is not a finite number above 0 (``burst``: 1 or more; ``catch_up``: 0 or more).
     """
 
     __slots__ = (
+        "_accepted",
         "_allowed",
         "_before_last",
         "_burst",
+        "_catch_up",
         "_ceiling",
         "_cut_at",
         "_cuts",
@@ -108,15 +116,21 @@ class RateLimiter:
         "_seen",
         "_streak",
         "_tat",
+        "_throttled_at",
         "_throttles",
         "line",
         "window",
     )
 
-    def __init__(self, rate: float | None, *, burst: float = 1.0, window: Window | None = None) -> None:
+    def __init__(
+        self, rate: float | None, *, burst: float = 1.0, catch_up: float = 0.0, window: Window | None = None
+    ) -> None:
         if type(burst) not in {int, float} or not 1 <= burst < math.inf:
             raise ConfigurationError("burst is a number of at least 1")
+        if type(catch_up) not in {int, float} or not 0 <= catch_up < math.inf:
+            raise ConfigurationError("catch_up is a number of seconds, 0 or more")
         self._burst = float(burst)
+        self._catch_up = float(catch_up)
         self._rate = _checked(rate)
         self._allowed = self._rate
         # When everything reserved so far is paid, and the moment of the latest reservation.
@@ -129,6 +143,9 @@ class RateLimiter:
         self._streak = self._throttles = self._cuts = 0
         self._recent = 0.0
         self._recent_at = -math.inf
+        # Since the latest "too many": what was accepted; and when that was.
+        self._accepted = 0.0
+        self._throttled_at = -math.inf
         self.line = Line()
         self.window = window
 
@@ -154,8 +171,8 @@ class RateLimiter:
 
     @property
     def burst(self) -> float:
-        """Units that may go at once after a rest."""
-        return self._burst
+        """Units that may go at once after a rest, at the rate that is allowed now."""
+        return self._burst if self._allowed == math.inf else self._burst + self._catch_up * self._allowed
 
     def ready_at(self, now: float, cost: float = 1.0) -> float:
         """When the next ``cost`` may go: ``now`` or later. Reserves nothing."""
@@ -165,7 +182,8 @@ class RateLimiter:
             moment = max(moment, self.window.ready_at())
         if self._allowed == math.inf:
             return moment
-        return max(moment, self._tat - (self._burst - min(cost, self._burst)) / self._allowed)
+        spare = self._burst + self._catch_up * self._allowed - cost
+        return max(moment, self._tat - spare / self._allowed if spare > 0 else self._tat)
 
     def take(self, cost: float, now: float, due: float = math.inf) -> float:
         """Reserve.
@@ -213,7 +231,12 @@ class RateLimiter:
         self._look(now)
         self._throttles += 1
         self._streak += 1
-        if self._cut_at is None or now >= self._cut_at + CONGESTION:
+        isolated = self._accepted >= ISOLATED and now >= self._throttled_at + CONGESTION
+        self._accepted, self._throttled_at = 0.0, now
+        if self._allowed == math.inf:
+            if not isolated:
+                self._cut(now)
+        elif self._cut_at is None or now >= self._cut_at + CONGESTION:
             self._cut(now)
         hold = max(0.5 / self._allowed, SHORTEST_HOLD) * 2.0 ** min(self._streak - 1, 10)
         self.pause_until(now + min(hold, LONGEST_HOLD))
@@ -221,6 +244,7 @@ class RateLimiter:
     def succeeded(self, now: float, cost: float = 1.0) -> None:
         """The platform took something."""
         self._streak = 0
+        self._accepted += cost
         self._recent = self._recent_rate(now) + cost
         self._recent_at = now
 
@@ -229,7 +253,7 @@ class RateLimiter:
         return RateSnapshot(
             rate=self.rate,
             allowed=self._allowed,
-            burst=self._burst,
+            burst=self.burst,
             paused_until=self._paused,
             free_at=self._tat,
             throttles=self._throttles,
@@ -244,8 +268,12 @@ class RateLimiter:
         too_much = max(recent, LEAST) if self._allowed == math.inf else self._allowed
         least = min(LEAST, self._rate)
         self._floor = max(too_much * CUT, least)
-        # Back to what was really taken of late, and not to a rate that was far too much.
-        self._ceiling = min(max(recent * MARGIN, self._floor), max(too_much, least))
+        # The limit is between what was taken of late and what was too much, and not far above the first: half-way.
+        # Where as much as the configured rate was taken, that is the limit, and this was an accident of a moment.
+        likely = recent * MARGIN
+        if likely < self._rate:
+            likely = min(likely, max(recent, (recent + too_much) / 2.0))
+        self._ceiling = min(max(likely, self._floor), max(too_much, least))
         self._cut_at = now
         self._cuts += 1
         self._go_at(self._floor)

@@ -60,6 +60,17 @@ class Window:
         self._latest: deque[float] = deque(maxlen=REMEMBERED)
         self._usual = math.inf
 
+    @property
+    def rate(self) -> float:
+        """Requests a second. Setting it keeps what was counted."""
+        return (self._log.maxlen or 1) / self._length
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        many = max(int(rate), 1)
+        self._length = many / rate
+        self._log = deque(self._log, maxlen=many)
+
     def ready_at(self) -> float:
         """When the next one may go, monotonic seconds."""
         log = self._log

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_traffic_async.errors import ConfigurationError
-from sms_traffic_async.policy.rate import CONGESTION, CUT, LEAST, QUIET, RateLimiter
+from sms_traffic_async.policy.rate import CONGESTION, CUT, ISOLATED, LEAST, QUIET, RateLimiter
 
 COSTS = st.sampled_from([0.5, 1.0, 1.0, 1.0, 2.0, 3.0, 10.0])
 GAPS = st.sampled_from([0.0, 0.0, 0.01, 0.05, 0.3, 1.0, 7.0])
@@ -139,21 +139,89 @@ def test_nobody_is_throttled_to_death() -> None:
     assert slow.allowed == 0.1
 
 
-def test_a_rate_is_learned_where_none_is_configured_and_let_go_of() -> None:
+def unlimited(rate: float, until: float) -> RateLimiter:
+    """One without a rate, at which so many a second were accepted."""
     limiter = RateLimiter(None)
-    now = 0.0
-    for _ in range(300):
-        now += 0.01
-        limiter.succeeded(now)
+    for number in range(1, round(rate * until) + 1):
+        limiter.succeeded(number / rate)
+    return limiter
+
+
+def test_one_refusal_in_many_teaches_no_rate() -> None:
+    limiter = unlimited(100, 3.0)
+    for number in range(5):
+        now = 3.0 + number
+        limiter.throttled(now)
+        assert limiter.allowed == math.inf
+        assert limiter.take(1, now) == pytest.approx(now + 0.1)  # it stops everything for a moment all the same
+        for step in range(1, round(ISOLATED) + 1):
+            limiter.succeeded(now + 0.1 + step / 100)
+    assert (limiter.snapshot().throttles, limiter.snapshot().cuts) == (5, 0)
+
+
+@pytest.mark.parametrize("accepted,seconds", [(ISOLATED - 1, CONGESTION), (ISOLATED, CONGESTION * 0.99), (0, 0.1)])
+def test_a_second_refusal_too_soon_teaches_one(accepted: float, seconds: float) -> None:
+    limiter = unlimited(100, 3.0)
+    limiter.throttled(3.0)
+    limiter.succeeded(3.1, accepted)
+    assert limiter.allowed == math.inf
+    limiter.throttled(3.0 + seconds)
+    assert limiter.allowed < math.inf
+    assert limiter.snapshot().cuts == 1
+
+
+def test_a_rate_is_learned_where_none_is_configured_and_let_go_of() -> None:
+    limiter = unlimited(100, 3.0)
+    now = 3.0
+    limiter.throttled(now)
     limiter.throttled(now)
     assert 100 * CUT * 0.8 < limiter.allowed < 100 * CUT * 1.1
     assert limiter.take(1, now) > now
-    assert limiter.ready_at(now + QUIET) == now + QUIET
+    assert limiter.take(1, now + QUIET) == now + QUIET
     assert limiter.allowed == math.inf
     # Throttled before anything was accepted: little is known, and little allowed.
     limiter = RateLimiter(None)
     limiter.throttled(0.0)
     assert limiter.allowed == LEAST
+
+
+def late_pace(limiter: RateLimiter, late: float, seconds: float = 2.0) -> float:
+    """Units a second that go, in a stretch without a change, if every timer comes so late."""
+    now = began = 0.0
+    went = 0
+    while now < began + seconds:
+        ready = limiter.ready_at(now)
+        if ready > now:
+            now = ready + late
+        limiter.take(1.0, now)
+        went += 1
+    return went / (now - began)
+
+
+def test_late_timers_are_caught_up() -> None:
+    assert late_pace(RateLimiter(200), 0.001) < 200 * 0.9
+    assert late_pace(RateLimiter(200, catch_up=0.01), 0.001) >= 200 * 0.99
+    assert late_pace(RateLimiter(200, catch_up=0.01), 0.009) >= 200 * 0.99
+
+
+def test_a_learned_rate_is_caught_up_too() -> None:
+    learned = RateLimiter(None, catch_up=0.01)
+    assert learned.burst == 1.0
+    for number in range(300):
+        learned.succeeded(number / 100 - 3.0)
+    learned.throttled(-2.0)
+    learned.throttled(-2.0)
+    assert learned.burst == pytest.approx(1.0 + 0.01 * learned.allowed)
+    assert learned.snapshot().burst == learned.burst
+    # Two of them may go at once after the hold, so that the second makes up for a late timer.
+    assert learned.take(1.0, 0.0) == 0.0
+    assert learned.ready_at(0.0) == pytest.approx((1.0 - 0.01 * learned.allowed) / learned.allowed, abs=1e-3)
+
+
+@pytest.mark.parametrize("catch_up", [-0.01, math.inf, math.nan, True, None])
+def test_what_is_caught_up_is_a_time(catch_up: float) -> None:
+    with pytest.raises(ConfigurationError, match="catch_up"):
+        RateLimiter(1, catch_up=catch_up)
 
 
 def test_it_prints_what_it_is() -> None:
@@ -164,10 +232,14 @@ def test_it_prints_what_it_is() -> None:
 @given(
     rate=st.sampled_from([0.5, 1.0, 7.3, 20.0, 300.0]),
     burst=st.sampled_from([1.0, 1.5, 5.0]),
+    catch_up=st.sampled_from([0.0, 0.01, 0.5]),
     calls=st.lists(st.tuples(GAPS, COSTS), min_size=1, max_size=60),
 )
-def test_no_stretch_of_time_costs_more_than_it_may(rate: float, burst: float, calls: list[tuple[float, float]]) -> None:
-    limiter = RateLimiter(rate, burst=burst)
+def test_no_stretch_of_time_costs_more_than_it_may(
+    rate: float, burst: float, catch_up: float, calls: list[tuple[float, float]]
+) -> None:
+    limiter = RateLimiter(rate, burst=burst, catch_up=catch_up)
+    assert limiter.burst == burst + catch_up * rate
     now, given_out = 0.0, list[tuple[float, float]]()
     for gap, cost in calls:
         now += gap
@@ -179,7 +251,7 @@ def test_no_stretch_of_time_costs_more_than_it_may(rate: float, burst: float, ca
     for last, (until, cost) in enumerate(given_out):
         for first in range(last + 1):
             spent = totals[last + 1] - totals[first]
-            assert spent <= rate * (until - given_out[first][0]) + max(burst, cost) + 1e-6
+            assert spent <= rate * (until - given_out[first][0]) + max(limiter.burst, cost) + 1e-6
 
 
 @given(
@@ -235,11 +307,11 @@ class Platform:
         return sum(since <= at < until for at in self.accepted) / (self.limit(since) * (until - since))
 
 
-@pytest.mark.parametrize("round_trip", [0.01, 0.05, 0.1, 0.2, 0.3])
+@pytest.mark.parametrize("round_trip", [0.01, 0.02, 0.05, 0.1, 0.2, 0.3])
 @pytest.mark.parametrize("rate", [20.0, 25.0, None])
 def test_f8_the_limit_falls_to_a_quarter_and_comes_back(round_trip: float, rate: float | None) -> None:
     platform = Platform(limits=[(0.0, 20), (30.0, 5), (60.0, 20)], round_trip=round_trip)
-    platform.run(RateLimiter(rate), 90.0)
+    platform.run(RateLimiter(rate, catch_up=0.01), 90.0)
     # Ten seconds after each change nine tenths of what is allowed are used, and next to nothing is refused.
     assert platform.used(40.0, 60.0) >= 0.9
     assert platform.used(70.0, 90.0) >= 0.9

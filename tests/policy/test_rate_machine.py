@@ -27,10 +27,10 @@ class RateMachine(RuleBasedStateMachine):
         self.paused = -math.inf
         self.cut_at = -math.inf
 
-    @initialize(rate=RATES, burst=st.sampled_from([1.0, 2.0, 5.0]))
-    def made(self, rate: float, burst: float) -> None:
-        self.limiter = RateLimiter(rate, burst=burst)
-        self.fastest, self.dearest = rate, burst
+    @initialize(rate=RATES, burst=st.sampled_from([1.0, 2.0, 5.0]), catch_up=st.sampled_from([0.0, 0.01, 0.2]))
+    def made(self, rate: float, burst: float, catch_up: float) -> None:
+        self.limiter = RateLimiter(rate, burst=burst, catch_up=catch_up)
+        self.fastest, self.dearest = rate, self.limiter.burst
 
     @rule(seconds=st.sampled_from([0.01, 0.05, 0.5, 1.0, 3.0, 30.0]))
     def time_passes(self, seconds: float) -> None:
@@ -80,6 +80,7 @@ class RateMachine(RuleBasedStateMachine):
     def another_rate(self, rate: float) -> None:
         self.limiter.rate = rate
         self.fastest, self.cut_at = max(self.fastest, rate), -math.inf
+        self.dearest = max(self.dearest, self.limiter.burst)
         assert self.limiter.allowed == rate
 
     @invariant()

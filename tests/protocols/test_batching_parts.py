@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.alarms import SLACK, Alarms
 from sms_traffic_async.protocols.batch_size import GOAL, BatchSize
-from sms_traffic_async.protocols.flight import Item, halves
+from sms_traffic_async.protocols.flight import Delivery, Flight, Item, halves
 from sms_traffic_async.protocols.http_v2.batch import sized
 from sms_traffic_async.protocols.http_v2.batching import V2Item, item_of, shared_batch
 from sms_traffic_async.protocols.http_v2.models import SendRequest
@@ -194,6 +194,24 @@ async def test_alarms_ring_in_order_and_once() -> None:
 
 
 @virtual
+async def test_one_that_is_set_again_as_it_rings_delays_no_other() -> None:
+    clock, rung = VirtualClock(), list[tuple[str, int]]()
+    first, second = (Item("g", "7", 1, lane=Lane.SEND, limit=0.0, deadline=0.0) for _ in range(2))
+    began = clock.monotonic()
+
+    def ring(item: Item) -> None:
+        rung.append(("first" if item is first else "second", round(clock.monotonic() - began)))
+        if len(rung) == 1:
+            alarms.set(first, began + 100)
+
+    alarms: Alarms[Item] = Alarms(clock, ring)
+    alarms.set(first, began + 1)
+    alarms.set(second, began + 50)
+    await asyncio.sleep(200)
+    assert rung == [("first", 1), ("second", 50), ("first", 100)]
+
+
+@virtual
 async def test_alarms_do_not_keep_what_is_over() -> None:
     clock = VirtualClock()
     alarms: Alarms[Item] = Alarms(clock, lambda _item: None)
@@ -242,3 +260,31 @@ def test_halves_lose_nobody(count: int, named: int) -> None:
         assert first
         assert second
         assert sorted(map(id, first + second)) == sorted(map(id, items))
+
+
+# --- a flight
+
+
+class Odd(Exception):
+    """One that ``copy.copy`` cannot make again."""
+
+    def __init__(self, *, node: str) -> None:
+        super().__init__(f"at {node}")
+
+
+@virtual
+@pytest.mark.parametrize("error", [Odd(node="n"), KeyError("n")], ids=["cannot be copied", "can be"])
+async def test_what_could_not_be_tried_is_told_to_everybody(error: Exception) -> None:
+    items = [Item("g", "7", 1, lane=Lane.SEND, limit=0.0, deadline=0.0) for _ in range(3)]
+    for item in items:
+        item.waiter = asyncio.get_running_loop().create_future()
+
+    def deliver(_items: list[Item], _older: Delivery | None) -> Delivery:
+        raise error
+
+    await Flight(items, deliver).run()
+    for item in items:
+        assert item.waiter is not None
+        assert item.waiter.done()
+        with pytest.raises(type(error)):
+            item.result()

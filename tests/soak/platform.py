@@ -1,6 +1,7 @@
 """The sandbox in a process of its own, so that a soak weighs the client only.
 
-Tells its addresses on standard output, serves until standard input ends, and then tells what it accepted.
+Tells its addresses on standard output, and for each line of standard input how many receipts are still to come;
+when that ends, what it accepted.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ async def serve() -> None:
             "password": password,
         }
         print(json.dumps(told), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        while await asyncio.to_thread(sys.stdin.readline):
+            print(json.dumps(sandbox.smpp.outstanding), flush=True)
         taken = Counter(entry.to for entry in sandbox.accepted)
         faults = sandbox.faults.injected
         print(json.dumps({"accepted": taken, "faults": faults, "receipts": sandbox.smpp.mail.counts}), flush=True)

@@ -348,6 +348,8 @@ class Casework(Verdicts):
         why = answer if answer == "closed" else "expired" if parcel.expires_at < parcel.deadline else "overloaded"
         self.counts["not_sent"] += 1
         self._telemetry.stats.count(f"{SUBMIT}.not_sent")
+        if self._telemetry.hooks:
+            self._tell(parcel, "not_sent", None, asyncio.get_running_loop().time())
         raise self.not_sent(parcel.key, why)
 
     def abandon(self, parcel: Parcel, now: float) -> None:

@@ -24,7 +24,7 @@ __all__ = ("Smpp",)
 
 _OPERATION = "smpp.send"
 _OPEN = State.OPEN  # in CPython 3.11 a member of an enum is not a plain attribute, and takes 0.1 µs
-_CHOICES = (None, "raise", "resend")
+_CHOICES = ("raise", "resend")
 _numbers = itertools.count(1)
 
 
@@ -109,11 +109,15 @@ class Smpp:
             parcel.lane = 1
             parcel.task = asyncio.current_task()  # for `Life.interrupt`
         hub = self._hub
-        if hub.admission.waiting or not hub.queue.has_room:
+        queue = hub.queue
+        if hub.admission.waiting or queue.parts >= queue.limit:
             await hub.room(parcel)
         hub.put(parcel)
         try:
             return await parcel.future
+        except SendError:
+            del parcel  # it holds the error, whose traceback holds this frame: a cycle for every message that fails
+            raise
         except asyncio.CancelledError:
             hub.abandon(parcel, hub.time())
             raise
@@ -158,6 +162,9 @@ class Smpp:
         hub.put(parcel)
         try:
             return await parcel.future
+        except SendError:
+            del parcel  # it holds the error, whose traceback holds this frame: a cycle for every message that fails
+            raise
         except asyncio.CancelledError:
             hub.abandon(parcel, hub.time())
             raise
@@ -177,18 +184,13 @@ class Smpp:
         """A message that may go, or why it may not. Hot: runs for every message."""
         hub = self._hub
         loop = asyncio.get_running_loop()
-        if (
-            type(made) is not tuple
-            or hub.loop is not loop
-            or hub.trouble is not None
-            or self._life.state is not _OPEN
-            or self._only_to.active
-        ):
-            problem = self._problem(made, to)
+        if isinstance(made, InvalidMessage):
+            return made
+        if hub.loop is not loop or hub.trouble is not None or self._life.state is not _OPEN or self._only_to.active:
+            problem = self._problem(to)
             if problem is not None:
                 return problem
-        bodies, encoding, reference = cast("Bodies", made)
-        number = next(_numbers)
+        bodies, encoding, reference = made
         now = loop.time()
         if timeout is None:
             deadline = now + self._timeout
@@ -196,8 +198,9 @@ class Smpp:
             deadline = now + timeout
         else:
             return ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
-        if on_unknown not in _CHOICES:
+        if on_unknown is not None and on_unknown not in _CHOICES:
             return ConfigurationError("on_unknown is 'raise' or 'resend'")
+        number = next(_numbers)
         parcel = Parcel(
             asyncio.Future(loop=loop),  # what loop.create_future() makes, one call cheaper
             number,
@@ -218,10 +221,8 @@ class Smpp:
             parcel.resend = True
         return parcel
 
-    def _problem(self, made: Bodies | InvalidMessage, to: str) -> SendError | InvalidMessage | None:
+    def _problem(self, to: str) -> SendError | InvalidMessage | None:
         """What stands in the way, and the beginning of everything."""
-        if isinstance(made, InvalidMessage):
-            return made
         refused = self._only_to.refusal((to,))
         if refused is not None:
             return refused

@@ -29,29 +29,27 @@ def fingerprint(pdu: Carrier) -> int:
 class SeenReceipts:
     """Fingerprints of receipts that were handed over; the latest ``most / 2`` at least."""
 
-    __slots__ = ("_half", "_old", "_young")
+    __slots__ = ("_half", "generations")
 
     def __init__(self, most: int = 40_000) -> None:
         self._half = max(1, most // 2)
-        self._young: set[int] = set()
-        self._old: set[int] = set()
+        self.generations: tuple[set[int], set[int]] = (set(), set())
+        """The younger and the older ones themselves, for a loop that cannot afford a call."""
 
     def __contains__(self, number: int) -> bool:
-        return number in self._young or number in self._old
+        young, old = self.generations
+        return number in young or number in old
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
-
-    @property
-    def generations(self) -> tuple[set[int], set[int]]:
-        """The two sets themselves, for a loop that cannot afford a call."""
-        return self._young, self._old
+        young, old = self.generations
+        return len(young) + len(old)
 
     def add(self, numbers: set[int]) -> None:
         """Remember them."""
-        self._young |= numbers
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, set()
+        young = self.generations[0]
+        young |= numbers
+        if len(young) >= self._half:
+            self.generations = set(), young
 
 
 class Line:

@@ -17,7 +17,7 @@ import heapq
 from datetime import UTC, datetime
 from typing import Final
 
-from sms_traffic_async.protocols.smpp.casework import Casework, Token
+from sms_traffic_async.protocols.smpp.casework import SLACK, Casework, Token
 from sms_traffic_async.protocols.smpp.events import (
     Answered,
     BindRefused,
@@ -80,7 +80,8 @@ class Desk(Casework):
         if self._due:
             return
         if self._stalled:
-            self._compact()  # else it is up to `pump`
+            if len(line) + len(self._deadlines) > SLACK + 4 * self._open:
+                self._compact()  # else it is up to `pump`
         elif len(self.links) == 1:
             # What is put in one turn of the loop is written in one go, by the flush that follows.
             self._due = True
@@ -145,26 +146,31 @@ class Desk(Casework):
 
     def _stream(self, link: Link, now: float, room: int) -> Token | None:
         """Write so many parts to one link. Returns the last one's token, or ``None`` if nothing more waits for it."""
-        queue, server, session = self.queue, link.server, link.session
-        token: Token | None = None
-        octets = 0
-        while room:
+        queue, server = self.queue, link.server
+        tokens: list[Token] = []
+        parcels: list[Parcel] = []
+        bodies: list[bytes] = []
+        is_dry = False
+        while len(bodies) < room:
             parcel = link.current
             if parcel is None or not parcel.pending or parcel.rests:
                 if parcel is not None:
                     self._release(link)
                 parcel = queue.take(server, active=link.active)
                 if parcel is None:
-                    token = None
+                    is_dry = True
                     break
             # SubmitQueue.written, inline.
             queue.parts -= 1
             parcel.pending -= 1
-            todo, index = parcel.todo, 0
-            token = parcel
-            if todo is not None:
+            todo = parcel.todo
+            if todo is None:
+                tokens.append(parcel)
+                bodies.append(parcel.bodies[0])
+            else:
                 index = todo.pop(0)
-                token = (parcel, index)
+                tokens.append((parcel, index))
+                bodies.append(parcel.bodies[index])
                 parcel.held = bool(todo)
                 link.current = parcel if todo else None
             if not parcel.node:
@@ -175,13 +181,13 @@ class Desk(Casework):
                 parcel.node = server
             parcel.flying += 1
             parcel.last_written = now
-            body = parcel.bodies[index]
-            parcel.sequence = session.submit(body, now, token)
-            octets += len(body)
-            room -= 1
-        if octets:
-            link.wrote(octets)
-        return token
+            parcels.append(parcel)
+        if not bodies:
+            return None
+        for parcel, sequence in zip(parcels, link.session.submit_all(bodies, tokens, now), strict=True):
+            parcel.sequence = sequence
+        link.wrote(sum(map(len, bodies)))
+        return None if is_dry else tokens[-1]
 
     def _release(self, link: Link) -> None:
         """A link lets go of the message whose parts it was writing."""
@@ -238,17 +244,16 @@ class Desk(Casework):
     def _accepted(  # noqa: C901, PLR0912 - as in pump
         self, link: Link, accepted: list[tuple[Token, str]], now: float
     ) -> None:
-        submitted, calls, follow = self.receiving.submitted, self._life.calls, self._telemetry.accepted
+        self.receiving.submitted_all([message_id for _, message_id in accepted if message_id], now)
+        follow, hooks = self._telemetry.accepted, self._telemetry.hooks
         braking = self.throttle.closed_since is not None or link.brake.closed_since is not None
         accepted_at: datetime | None = None
-        count = 0
+        done: list[Parcel] = []
         for token, message_id in accepted:
             parcel, index = token if isinstance(token, tuple) else (token, -1)
             if braking or parcel.settled or parcel.unanswered is not None:
                 self._taken(link, token, message_id, now)
                 continue
-            if message_id:
-                submitted(message_id, now)
             ids: tuple[str, ...]
             if index < 0:
                 ids = (message_id,) if message_id else ()
@@ -262,23 +267,25 @@ class Desk(Casework):
                         self._consider(parcel, now)
                     continue
                 ids = parcel.message_ids
-            count += 1
+            done.append(parcel)
             parcel.settled = True
             if accepted_at is None:
                 accepted_at = datetime.fromtimestamp(self._clock.wall(), UTC)
-            if follow is not None or not parcel.future.done():
+            future = parcel.future
+            if follow is not None or not future.done():
                 sent = submission(parcel, ids, accepted_at)
                 if follow is not None:  # whoever follows messages knows of it before the caller
                     follow(sent)
-                if not parcel.future.done():
-                    parcel.future.set_result(sent)
-            calls.discard(parcel)
-            if not calls:
-                self._life.forget(parcel)
-            if self._telemetry.hooks:
+                if not future.done():
+                    future.set_result(sent)
+            if hooks:
                 self._tell(parcel, "accepted", None, now)
         self.limiter.succeeded(now, len(accepted))
+        count = len(done)
         if count:
+            self._life.calls.difference_update(done)
+            if not self._life.calls:
+                self._life.forget(done[-1])
             self._open -= count
             self.counts["accepted"] += count
             self._telemetry.stats.count(f"{SUBMIT}.accepted", count)

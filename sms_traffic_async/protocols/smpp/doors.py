@@ -13,6 +13,11 @@ certificate     the same, but not before a minute; when every server shows
 0x0E, 0x0F      login or password: never again (`AuthenticationFailed`)
 any other       back-off, as if there were no connection
 ==============  ============================================================
+
+A link that ended by itself counts as a failure too: a server that takes the bind
+and hangs up is not to be stormed. But how long it stood takes failures back, one
+for each `FORGIVEN` of ``stable_after``: where links live for seconds, the waits
+between them stay short.
 """
 
 from __future__ import annotations
@@ -43,7 +48,10 @@ TAKEN_AGAIN: Final = 5.0
 MINUTE: Final = 60.0
 SOON: Final = 1e-6
 """Timers come so much too early."""
-_MAX_DOUBLINGS: Final = 16
+MOST_FAILURES: Final = 6.0
+"""The back-off is at its longest then; more would only have to be forgiven."""
+FORGIVEN: Final = 1.0 / 15.0
+"""Of ``stable_after``, 2 seconds by default. Links that live longer than this wait less and less."""
 _NEVER: Final = float("inf")
 _MODE_RANK: Final = {BindMode.TRANSCEIVER: 0, BindMode.TRANSMITTER: 1, BindMode.RECEIVER: 1}
 
@@ -129,7 +137,7 @@ class Door:
         self.brake = Brake(FULL_LONGEST)
         self.closed_until = self.taken_until = -_NEVER
         self.trouble: Trouble | None = None
-        self._failures = 0
+        self._failures = 0.0
         self._stable_after = stable_after
 
     def ready_at(self, mode: BindMode) -> float:
@@ -150,8 +158,11 @@ class Door:
     def lost(self, trouble: Trouble, bound_at: float, now: float, chance: float) -> None:
         """A link that was bound ended by itself: another server goes first."""
         self.trouble = trouble
-        if now - bound_at >= self._stable_after:
-            self._failures = 0
+        stood = now - bound_at
+        if stood >= self._stable_after:
+            self._failures = 0.0
+        else:
+            self._failures = max(0.0, self._failures - stood / (self._stable_after * FORGIVEN))
         self._back_off(now, chance)
 
     def entered(self) -> None:
@@ -159,8 +170,8 @@ class Door:
         self.trouble = None
 
     def _back_off(self, now: float, chance: float) -> None:
-        longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._failures, _MAX_DOUBLINGS))
-        self._failures += 1
+        longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0**self._failures)
+        self._failures = min(self._failures + 1.0, MOST_FAILURES)
         self.closed_until = now + longest * max(chance, LEAST_SHARE)
 
 

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.messages import InboundMessage
 from sms_traffic_async.protocols.smpp.arrivals import Acknowledgement, Arrival, InboundSink, settle
 from sms_traffic_async.protocols.smpp.correlation import Acknowledger
@@ -100,6 +101,7 @@ class Inbox:
         """
         self.sink: InboundSink | None = None
         self._clock = clock
+        self._complaints = Complaints(_log, clock.monotonic)
         self._reassembler = reassembler
         self._hold = hold
         self._deduplicate = deduplicate
@@ -276,7 +278,7 @@ class Inbox:
         try:
             is_taken = self.sink(message, ack)
         except Exception as error:  # noqa: BLE001 - the application's fault must not break the link
-            _log.warning("an inbound message could not be handed over: %s", type(error).__name__)
+            self._complaints.about("an inbound message could not be handed over: %s", type(error).__name__)
             is_taken, refusal = False, _NOBODY
         else:
             refusal = _FULL

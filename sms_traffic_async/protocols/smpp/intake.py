@@ -6,7 +6,10 @@ when something is out of the ordinary; the two are kept apart.
 
 from __future__ import annotations
 
-from typing import Final
+import struct
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from sms_traffic_async.protocols.smpp.events import (
     BindRefused,
@@ -18,6 +21,7 @@ from sms_traffic_async.protocols.smpp.events import (
     answered,
     requested,
 )
+from sms_traffic_async.protocols.smpp.fields import OCTETS
 from sms_traffic_async.protocols.smpp.heartbeat import Ask
 from sms_traffic_async.protocols.smpp.life import Life
 from sms_traffic_async.protocols.smpp.outstanding import Waiting
@@ -34,7 +38,6 @@ from sms_traffic_async.protocols.smpp.pdu import (
     PduError,
     Request,
     Response,
-    SubmitSmResp,
     refusal,
 )
 from sms_traffic_async.protocols.smpp.states import BOUND, NEVER_ANSWERED, State, Trigger
@@ -46,6 +49,7 @@ _RESPONSE_BIT: Final = 0x8000_0000
 _SUBMIT: Final = int(Command.SUBMIT_SM)
 _SUBMIT_RESP: Final = int(Command.SUBMIT_SM_RESP)
 _DELIVER: Final = int(Command.DELIVER_SM)
+_DELIVER_KEY: Final = _DELIVER << 32
 _NACK: Final = int(Command.GENERIC_NACK)
 _BINDS: Final = frozenset(int(mode.command) for mode in BindMode)
 _OK: Final = CommandStatus.ESME_ROK
@@ -54,6 +58,15 @@ _CLOSED: Final = State.CLOSED
 _unpack: Final = HEADER.unpack_from
 # What the first octets behind a wrong port look like.
 _STRANGERS: Final = ((b"\x15\x03", "TLS"), (b"\x16\x03", "TLS"), (b"HTTP", "HTTP"), (b"GET ", "HTTP"), (b"SSH-", "SSH"))
+
+
+_Answer: TypeAlias = tuple[int, int, int, int, bytes, int]
+
+
+@lru_cache(maxsize=64)
+def _answer_of(length: int) -> struct.Struct:
+    """A submit_sm_resp of a length: its header, what its id should fill, and the last octet."""
+    return struct.Struct(f">IIII{length - HEADER_BYTES - 1}sB")
 
 
 class Intake(Life):
@@ -76,10 +89,9 @@ class Intake(Life):
         if self._outstanding.in_flight < self.window:
             self._full_since = None
 
-    def _take(self, data: bytes, now: float) -> None:  # noqa: C901, PLR0912 - every PDU comes here; calls cost more
+    def _take(self, data: bytes, now: float) -> None:  # noqa: C901 - every PDU comes here; calls cost more
         at, size, most = 0, len(data), self.options.max_pdu_bytes
-        waiting, stats, unanswered, accepted = self._waiting, self.stats, self.options.max_unanswered, self.accepted
-        outstanding = self._outstanding
+        stats, unanswered, accepted = self.stats, self.options.max_unanswered, self.accepted
         while size - at >= HEADER_BYTES:
             length, command, status, sequence = _unpack(data, at)
             if not HEADER_BYTES <= length <= most:
@@ -87,30 +99,21 @@ class Intake(Life):
                 return
             if length > size - at:
                 break
-            body = at + HEADER_BYTES
-            at += length
-            stats.pdus_in += 1
-            request = waiting.get(sequence) if command == _SUBMIT_RESP else None
-            if request is not None and request[0] == _SUBMIT:
-                del waiting[sequence]
-                outstanding.in_flight -= 1
-                if accepted is None or status:
-                    self._answered(request, sequence, SubmitSmResp.read(data, body, at, command, status), now)
-                else:
-                    if not accepted:
-                        stats.took(now - request[2])  # of those of one read the first waited longest
-                    # As SubmitSmResp.read does: up to the first NUL, which nearly always is the last octet.
-                    message_id = data[body : at - 1].decode("latin-1")
-                    if data[at - 1] or "\0" in message_id:
-                        message_id = data[body:at].partition(b"\0")[0].decode("latin-1")
-                    accepted.append((request[1], message_id))
-                    stats.answered += 1
-            elif command == _DELIVER and _DELIVER in self._may_receive and self._owed_count < unanswered:
-                self._take_deliver(sequence, data, body, at)
-            elif command & _RESPONSE_BIT:
-                self._take_response(command, status, sequence, data, body, at, now)
+            count = 0
+            if command == _SUBMIT_RESP and not status and accepted is not None and length > HEADER_BYTES:
+                count = self._take_accepted(data, at, length, accepted, now)
+            if count:
+                at += count * length
             else:
-                self._take_request(command, sequence, data, body, at, now)
+                body = at + HEADER_BYTES
+                at += length
+                stats.pdus_in += 1
+                if command == _DELIVER and _DELIVER in self._may_receive and self._owed_count < unanswered:
+                    self._take_deliver(sequence, data, body, at)
+                elif command & _RESPONSE_BIT:
+                    self._take_response(command, status, sequence, data, body, at, now)
+                else:
+                    self._take_request(command, sequence, data, body, at, now)
             if self._heartbeat is None:  # not bound, or not any more
                 self._leave_if_done()
                 if self._state is _CLOSED:
@@ -120,6 +123,34 @@ class Intake(Life):
             self._needed = _unpack(data, at)[0] if size - at >= HEADER_BYTES else HEADER_BYTES
             self._partial_until = now + self.options.partial_timeout
 
+    def _take_accepted(self, data: bytes, at: int, length: int, accepted: list[tuple[Any, str]], now: float) -> int:
+        """Take submit_sm_resp that accept, follow each other and are equally long: all of a busy link are.
+
+        Returns:
+            How many there were. It stops before the first that is another PDU, or that nothing waits for.
+        """
+        waiting, first, before = self._waiting, None, len(accepted)
+        whole = (len(data) - at) // length * length
+        rows: Iterator[_Answer] = _answer_of(length).iter_unpack(memoryview(data)[at : at + whole])
+        for size, command, status, sequence, octets, last in rows:
+            request = waiting.get(sequence)
+            if command != _SUBMIT_RESP or status or size != length or request is None or request[0] != _SUBMIT:
+                break
+            del waiting[sequence]
+            first = first or request
+            message_id = octets
+            if last or 0 in octets:  # as SubmitSmResp.read does: up to the first NUL
+                message_id = (octets + OCTETS[last]).partition(b"\0")[0]
+            accepted.append((request[1], message_id.decode("latin-1")))
+        count = len(accepted) - before
+        self._outstanding.in_flight -= count
+        stats = self.stats
+        stats.pdus_in += count
+        stats.answered += count
+        if first is not None and not before:
+            stats.took(now - first[2])  # of those of one read the first waited longest
+        return count
+
     def _take_deliver(self, sequence: int, data: bytes, at: int, end: int) -> None:
         try:
             request = DeliverSm.read(data, at, end, _DELIVER)
@@ -127,8 +158,8 @@ class Intake(Life):
             self._refuse(_DELIVER, sequence, error.command_status, str(error))
             return
         self.stats.requested += 1
-        key = _DELIVER << 32 | sequence
-        self._owed[key] = self._owed.get(key, 0) + 1
+        key, owed = _DELIVER_KEY | sequence, self._owed
+        owed[key] = owed[key] + 1 if key in owed else 1
         self._owed_count += 1
         self._events.append(requested(sequence, request))
 

@@ -1,8 +1,10 @@
 """One connection to the platform: an asyncio protocol over the session machine.
 
-1. What is to be sent is collected and written once per turn of the loop, or
-   when it is more than 64 kB. While the transport has enough, nothing is: then
-   a submit_sm stays in the session, where the end of the link finds it unsent.
+1. What one read made room for is written before anybody is woken by it, so that
+   the peer works while they do. All else is collected and written once per turn
+   of the loop, or when it is more than 64 kB. While the transport has enough,
+   nothing is: then a submit_sm stays in the session, where the end of the link
+   finds it unsent.
 2. Whatever one read brought is handed on in one batch; nothing is awaited here.
 3. One timer serves the session's deadlines and the watch for silence. It is
    moved only to an earlier time; when it comes too early it looks again.
@@ -124,15 +126,19 @@ class Link(asyncio.Protocol):
         """Octets came."""
         now = self._time()
         self.heard_at = now
-        session = self.session
-        session.receive_data(data, now)
-        if self._asked_at is not None:
-            self._asked_at = None
-            if self.suspect:
-                self.suspect = False
-                self.healthy_since = now
-                self._owner.changed(self, now)
-        self._hand_on(now)
+        self.session.receive_data(data, now)
+        was_scheduled, self._scheduled = self._scheduled, True  # it is written below: nobody has to wake it for that
+        try:
+            if self._asked_at is not None:
+                self._asked_at = None
+                if self.suspect:
+                    self.suspect = False
+                    self.healthy_since = now
+                    self._owner.changed(self, now)
+            self._hand_on(now)
+            self._write(now)
+        finally:
+            self._scheduled = was_scheduled
 
     def eof_received(self) -> bool:
         """The peer says no more; what it might still read would have no answer."""
@@ -223,9 +229,11 @@ class Link(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what was collected."""
-        now = self._time()
-        self._owner.fill(now)
         self._scheduled = False
+        self._write(self._time())
+
+    def _write(self, now: float) -> None:
+        self._owner.fill(now)
         self._collected = 0
         session, transport = self.session, self._transport
         if session.is_closed:

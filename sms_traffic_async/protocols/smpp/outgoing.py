@@ -226,7 +226,7 @@ class Outgoing:
         if segments.count == 1:
             return (template.body(to, segments.octets, coding),), encoding, None
         reference = self._reference.next()
-        bodies = tuple([template.body(to, part, coding, ESM_CLASS_UDHI) for part in segments.short_messages(reference)])
+        bodies = template.bodies(to, segments.short_messages(reference), coding, ESM_CLASS_UDHI)
         return bodies, encoding, self._cut(reference)
 
     def _in_latin_1(self, template: SubmitTemplate, to: str, segments: Segments) -> Bodies:

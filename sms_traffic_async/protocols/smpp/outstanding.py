@@ -7,15 +7,19 @@
    its deadline. The caller's cancellation does not free its place.
 4. Past its deadline it is kept aside, so that a late answer still finds it.
 5. Deadlines stand in a queue as long as each is later than the one before, as
-   those of one kind of request are; the others on a heap. What was answered
-   stays there until it comes to the front or until most is such, so every step
-   is O(log n) at most and memory follows what is really waiting.
+   those of one kind of request are; the others on a heap. Requests of one moment
+   share an entry. What was answered stays there until it comes to the front or
+   until most is such, so every step is O(log n) at most and memory follows what
+   is really waiting.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 __all__ = ("MAX_SEQUENCE", "Outstanding", "Waiting")
@@ -41,6 +45,24 @@ class Waiting(NamedTuple):
     counted: bool
 
 
+# ``Waiting(...)`` without its constructor in Python, at a third of the price.
+_new_waiting: Final[Callable[[tuple[int, Any, float, bool]], Waiting]] = partial(
+    tuple.__new__,  # pyright: ignore[reportUnknownMemberType] # typed by the line above
+    Waiting,
+)
+
+
+class _Run:
+    """Requests with numbers in a row and one deadline. ``first`` moves past those that wait no more."""
+
+    __slots__ = ("deadline", "end", "first")
+
+    def __init__(self, deadline: float, first: int, end: int) -> None:
+        self.deadline = deadline
+        self.first = first
+        self.end = end
+
+
 class Outstanding:
     """The table.
 
@@ -63,7 +85,7 @@ class Outstanding:
         self.late: dict[int, Waiting] = {}
         self.in_flight = 0
         self._heap: list[tuple[float, int]] = []
-        self._line: deque[tuple[float, int]] = deque()
+        self._line: deque[_Run] = deque()
         self._late_after = late_after
         self._next = first_sequence
 
@@ -81,26 +103,37 @@ class Outstanding:
         if request.counted:
             self.in_flight += 1
         line = self._line
-        if not line or line[-1][0] <= deadline:
-            line.append((deadline, sequence))
+        if not line or line[-1].deadline <= deadline:
+            line.append(_Run(deadline, sequence, sequence + 1))
         else:
             heapq.heappush(self._heap, (deadline, sequence))
 
-    def enter(self, request: Waiting, deadline: float) -> int:
-        """``add`` one that is counted under ``next_sequence``, which it returns. For every message of a busy link."""
-        sequence, waiting = self._next, self.waiting
-        if sequence in waiting or sequence >= MAX_SEQUENCE or self.late:
-            sequence = self.next_sequence()
-        else:
-            self._next = sequence + 1
-        waiting[sequence] = request
-        self.in_flight += 1
-        line = self._line
-        if line and line[-1][0] > deadline:
-            heapq.heappush(self._heap, (deadline, sequence))
-        else:
-            line.append((deadline, sequence))
-        return sequence
+    def enter(self, command: int, tokens: Sequence[Any], now: float, deadline: float) -> Sequence[int]:
+        """``add`` some that are counted, under ``next_sequence``. For every message of a busy link.
+
+        Returns:
+            Their sequence numbers.
+        """
+        first, waiting, line = self._next, self.waiting, self._line
+        requests = map(_new_waiting, zip(repeat(command), tokens, repeat(now), repeat(True)))
+        numbers = range(first, first + len(tokens))
+        if (
+            numbers.stop > MAX_SEQUENCE
+            or self.late
+            or (line and line[-1].deadline > deadline)
+            or not waiting.keys().isdisjoint(numbers)
+        ):
+            sequences: list[int] = []
+            for request in requests:
+                sequence = self.next_sequence()
+                self.add(sequence, request, deadline)
+                sequences.append(sequence)
+            return sequences
+        self._next = numbers.stop
+        waiting.update(zip(numbers, requests, strict=True))
+        self.in_flight += len(numbers)
+        line.append(_Run(deadline, first, numbers.stop))
+        return numbers
 
     def take(self, sequence: int, command: int | None) -> tuple[Waiting, bool] | None:
         """The request that an answer belongs to, and whether the answer is late.
@@ -126,8 +159,11 @@ class Outstanding:
             if first is None or first > now:
                 return expired
             line, heap = self._line, self._heap
-            from_line = bool(line) and (not heap or line[0] <= heap[0])
-            deadline, sequence = line.popleft() if from_line else heapq.heappop(heap)
+            if line and (not heap or (line[0].deadline, line[0].first) <= heap[0]):
+                deadline, sequence = line[0].deadline, line[0].first
+                line[0].first += 1
+            else:
+                deadline, sequence = heapq.heappop(heap)
             request = self.waiting.pop(sequence, None)
             if request is None:
                 self.late.pop(sequence, None)
@@ -146,16 +182,24 @@ class Outstanding:
         if len(heap) + len(line) > _SLACK + 4 * (len(waiting) + len(late)):
             heap[:] = [entry for entry in heap if entry[1] in waiting or entry[1] in late]
             heapq.heapify(heap)
-            kept = [entry for entry in line if entry[1] in waiting or entry[1] in late]
+            kept = [run for run in line if self._waits(run)]
             line.clear()
             line.extend(kept)
         while heap and heap[0][1] not in waiting and heap[0][1] not in late:
             heapq.heappop(heap)
-        while line and line[0][1] not in waiting and line[0][1] not in late:
+        while line and not self._waits(line[0]):
             line.popleft()
         if heap and line:
-            return min(heap[0][0], line[0][0])
-        return heap[0][0] if heap else line[0][0] if line else None
+            return min(heap[0][0], line[0].deadline)
+        return heap[0][0] if heap else line[0].deadline if line else None
+
+    def _waits(self, run: _Run) -> bool:
+        """Whether one of them waits; its first is such then."""
+        first, end, waiting = run.first, run.end, self.waiting
+        while first < end and first not in waiting:
+            first += 1
+        run.first = first
+        return first < end
 
     def drain(self) -> list[tuple[int, Waiting]]:
         """Give up everything; returns what was waiting, in the order of sending."""

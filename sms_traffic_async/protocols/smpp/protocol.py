@@ -50,8 +50,7 @@ The table of its states is printed by `states.transition_table`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sms_traffic_async.errors import LocalProtocolError
@@ -107,14 +106,10 @@ __all__ = (
 
 _SUBMIT: Final = int(Command.SUBMIT_SM)
 _DELIVER: Final = int(Command.DELIVER_SM)
+_DELIVER_KEY: Final = _DELIVER << 32
 _DELIVER_RESP: Final = int(Command.DELIVER_SM_RESP)
 _OK: Final = CommandStatus.ESME_ROK
 _pack: Final = HEADER.pack
-# ``Waiting(...)`` without its constructor in Python, at a third of the price.
-_new_waiting: Final[Callable[[tuple[int, Any, float, bool]], Waiting]] = partial(
-    tuple.__new__,  # pyright: ignore[reportUnknownMemberType] # typed by the line above
-    Waiting,
-)
 _pack_deliver_resp: Final = struct.Struct(">IIIIx").pack
 
 
@@ -164,16 +159,29 @@ class Session(Intake):
         Raises:
             LocalProtocolError: not bound for sending, or the window is full.
         """
-        outstanding = self._outstanding
-        if _SUBMIT not in self._may_send or outstanding.in_flight >= self.window:
-            self._check(_SUBMIT)
-        request = _new_waiting((_SUBMIT, token, now, True))
-        sequence = outstanding.enter(request, now + self._response_timeout)
-        self._out.append(_pack(len(body) + HEADER_BYTES, _SUBMIT, 0, sequence) + body)
-        self.stats.requests += 1
+        return self.submit_all([body], [token], now)[0]
+
+    def submit_all(self, bodies: Sequence[bytes], tokens: Sequence[Any], now: float) -> Sequence[int]:
+        """``submit`` for several; all of them, or none.
+
+        Returns:
+            Their sequence numbers.
+
+        Raises:
+            LocalProtocolError: not bound for sending, or the window has no room for so many.
+        """
+        outstanding, count = self._outstanding, len(bodies)
+        if _SUBMIT not in self._may_send or outstanding.in_flight + count > self.window:
+            self._check(_SUBMIT, count)
+        sequences = outstanding.enter(_SUBMIT, tokens, now, now + self._response_timeout)
+        self._out += [
+            _pack(len(body) + HEADER_BYTES, _SUBMIT, 0, sequence) + body
+            for body, sequence in zip(bodies, sequences, strict=True)
+        ]
+        self.stats.requests += count
         if outstanding.in_flight >= self.window:
             self._full_since = now
-        return sequence
+        return sequences
 
     def acknowledge(self, sequence: int, command_status: int = 0) -> bool:
         """``answer`` for a deliver_sm: the fast way.
@@ -189,7 +197,7 @@ class Session(Intake):
         Raises:
             LocalProtocolError: no such deliver_sm waits for an answer.
         """
-        key = _DELIVER << 32 | sequence
+        key = _DELIVER_KEY | sequence
         if self._owed.get(key) == 1:
             del self._owed[key]
             self._owed_count -= 1
@@ -273,8 +281,8 @@ class Session(Intake):
                 self._full_since = now
         return sequence
 
-    def _check(self, command: int) -> None:
+    def _check(self, command: int, places: int = 1) -> None:
         if command not in self._may_send:
             raise LocalProtocolError(f"{Command(command).name} may not be sent while {self._state.value}")
-        if command not in OUTSIDE_THE_WINDOW and self._outstanding.in_flight >= self.window:
+        if command not in OUTSIDE_THE_WINDOW and self._outstanding.in_flight + places > self.window:
             raise LocalProtocolError(f"the window of {self.window} is full")

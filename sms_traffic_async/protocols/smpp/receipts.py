@@ -29,8 +29,8 @@ __all__ = ("EXACT", "IdMatching", "Receipt", "is_receipt", "parse_date", "read_r
 
 Carrier: TypeAlias = DeliverSm | DataSm
 
-_TLV: Final = struct.Struct(">HH")
-_unpack_tlv: Final = _TLV.unpack_from
+_TLV_HEAD: Final = 4
+_unpack_tlv: Final = struct.Struct(">HH").unpack_from
 _TYPE_MASK: Final = 0x3C
 _RECEIPTS: Final = frozenset({int(EsmClass.RECEIPT), int(EsmClass.INTERMEDIATE)})
 _LONGEST: Final = 2048
@@ -221,19 +221,20 @@ def _parameters(tlvs: Tlvs) -> tuple[str | None, int | None, tuple[int, int] | N
     message_id: str | None = None
     state: int | None = None
     reason: tuple[int, int] | None = None
-    at, size = 0, len(tlvs)
-    while size - at >= _TLV.size:
-        tag, length = _unpack_tlv(tlvs, at)
-        start = at + _TLV.size
+    start, size = _TLV_HEAD, len(tlvs)
+    while start <= size:
+        tag, length = _unpack_tlv(tlvs, start - _TLV_HEAD)
         at = start + length
         if at > size:
             break
         if tag == _ID and message_id is None:
-            message_id = tlvs[start:at].partition(b"\0")[0].decode("latin-1")
+            stop = tlvs.find(0, start, at)
+            message_id = tlvs[start : at if stop < 0 else stop].decode("latin-1")
         elif tag == _STATE and state is None:
             state = tlvs[start] if length == 1 else as_number(tlvs[start:at])
         elif tag == _NETWORK_ERROR and reason is None and length >= 3:  # noqa: PLR2004 - network type and code
             reason = tlvs[start], tlvs[start + 1] << 8 | tlvs[start + 2]
+        start = at + _TLV_HEAD
     return message_id, state, reason
 
 

@@ -33,6 +33,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import StatusUpdate
 from sms_traffic_async.protocols.smpp.arrivals import Acknowledgement, InboundSink, settle
@@ -60,6 +61,7 @@ _NOBODY: Final = int(CommandStatus.ESME_RX_T_APPN)
 _RECEIPT: Final = int(EsmClass.RECEIPT)
 
 _NOTHING_SEEN: Final[tuple[frozenset[int], frozenset[int]]] = (frozenset(), frozenset())
+_NOTHING_KNOWN: Final[dict[str, str]] = {}
 
 _log = get_logger("smpp")
 
@@ -140,6 +142,7 @@ class Receiving:
             hold=hold_parts,
             deduplicate=deduplicate,
         )
+        self._complaints = Complaints(_log, clock.monotonic)
         self._receipts = self._unmatched = self._duplicates = self._refused = self._held_most = 0
 
     @property
@@ -166,7 +169,8 @@ class Receiving:
         updates: list[StatusUpdate] = []
         events: list[Requested] = []
         fresh: set[int] = set()
-        server, find = link.server, self._correlation.find
+        server, correlation = link.server, self._correlation
+        known = correlation.young if correlation.is_exact else _NOTHING_KNOWN
         young, old = self._seen.generations if self._deduplicate else _NOTHING_SEEN
         just_now = fresh if self._deduplicate else old
         for event in requests:
@@ -183,11 +187,12 @@ class Receiving:
             if (number in just_now or number in young or number in old) and update.message_id:
                 self._repeated(event, link, events if number in just_now else None)
                 continue
-            message_id = find(update.message_id, text_id)
-            if message_id is not update.message_id:
-                if message_id is None and self._waits(update, text_id, number, event, link, now):
-                    continue
-                update = self._named(update, message_id)
+            if update.message_id not in known:
+                message_id = correlation.find(update.message_id, text_id)
+                if message_id is not update.message_id:
+                    if message_id is None and self._waits(update, text_id, number, event, link, now):
+                        continue
+                    update = self._named(update, message_id)
             events.append(event)
             fresh.add(number)
             updates.append(update)
@@ -206,6 +211,18 @@ class Receiving:
         if self._early.count:
             # Nothing is overdue here: more of the same read's responses may follow this one.
             self._let_go(self._early.release(self._correlation.stored_keys(message_id)), message_id)
+
+    def submitted_all(self, message_ids: list[str], now: float) -> None:
+        """``submitted`` for everything that one read brought."""
+        young = self._correlation.young
+        if self._early.count or not self._correlation.is_exact:
+            for message_id in message_ids:
+                self.submitted(message_id, now)
+        elif len(young) + len(message_ids) < self._correlation.half:
+            young.update(zip(message_ids, message_ids, strict=True))
+        else:
+            for message_id in message_ids:
+                self._correlation.learn(message_id)
 
     def lost(self, link: Acknowledger, now: float) -> None:
         """A link is over."""
@@ -327,7 +344,7 @@ class Receiving:
             try:
                 status = _TAKEN if sink(updates) else _FULL
             except Exception as error:  # noqa: BLE001 - the application's fault must not break the link
-                _log.warning("status updates could not be handed over: %s", type(error).__name__)
+                self._complaints.about("status updates could not be handed over: %s", type(error).__name__)
         if status == _TAKEN:
             self._receipts += len(updates)
             self._seen.add(fresh)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from sms_traffic_async.errors import LocalProtocolError
 from sms_traffic_async.protocols.smpp.fields import MAX_SHORT_MESSAGE, OCTETS, write_fields
 from sms_traffic_async.protocols.smpp.submits import SubmitSm
 
 __all__ = ("SubmitTemplate",)
+
+_TOO_LONG: Final = f"short_message: at most {MAX_SHORT_MESSAGE} octets"
 
 
 class SubmitTemplate:
@@ -40,22 +44,31 @@ class SubmitTemplate:
         middle = self._middle.get((esm_class, data_coding))
         if middle is None:
             middle = self._middle_of(esm_class, data_coding)
-        if len(short_message) > MAX_SHORT_MESSAGE:
-            del short_message, destination_addr
-            raise LocalProtocolError(f"short_message: at most {MAX_SHORT_MESSAGE} octets")
-        if not (destination_addr.isdigit() and destination_addr.isascii()):
-            del short_message, destination_addr
-            raise LocalProtocolError("destination_addr: digits")
-        return b"".join(
-            (
-                self._head,
-                destination_addr.encode(),
-                middle,
-                OCTETS[len(short_message)],
-                short_message,
-                self._tail,
-            )
-        )
+        digits = _digits(destination_addr)
+        if len(short_message) > MAX_SHORT_MESSAGE or not digits:
+            problem = "destination_addr: digits" if not digits else _TOO_LONG
+            del short_message, destination_addr, digits
+            raise LocalProtocolError(problem)
+        return b"".join((self._head, digits, middle, OCTETS[len(short_message)], short_message, self._tail))
+
+    def bodies(
+        self, destination_addr: str, short_messages: Sequence[bytes], data_coding: int, esm_class: int
+    ) -> tuple[bytes, ...]:
+        """The bodies of several that go to one number.
+
+        Raises:
+            LocalProtocolError: a field does not fit its place.
+        """
+        middle = self._middle.get((esm_class, data_coding))
+        if middle is None:
+            middle = self._middle_of(esm_class, data_coding)
+        digits = _digits(destination_addr)
+        if max(map(len, short_messages)) > MAX_SHORT_MESSAGE or not digits:
+            problem = "destination_addr: digits" if not digits else _TOO_LONG
+            del short_messages, destination_addr, digits
+            raise LocalProtocolError(problem)
+        head, tail, octets = self._head + digits + middle, self._tail, OCTETS
+        return tuple([head + octets[len(message)] + message + tail for message in short_messages])
 
     def _middle_of(self, esm_class: int, data_coding: int) -> bytes:
         sample = self._sample
@@ -63,3 +76,12 @@ class SubmitTemplate:
         middle = b"\0" + write_fields(changed, sample.layout[7:-2])
         self._middle[esm_class, data_coding] = middle
         return middle
+
+
+def _digits(destination_addr: str) -> bytes:
+    """The number's octets, or none where it is not made of digits."""
+    try:
+        octets = destination_addr.encode()  # octets are looked through three times as fast as characters
+    except UnicodeEncodeError:
+        return b""
+    return octets if octets.isdigit() else b""

@@ -96,6 +96,8 @@ class Transceiver(Desk):
         self._by_status: dict[int, int] = {}
         self._round_trip_max = 0.0
         receiving.oldest_unanswered = self._oldest_unanswered
+        telemetry.stats.watch("smpp.waiting", self, lambda one: one.queue.parts)
+        telemetry.stats.watch("smpp.in_flight", self, lambda one: one.parts_in_flight)
         self.want = self._want
 
     def _make_lines(self) -> Iterator[Line]:
@@ -297,6 +299,11 @@ class Transceiver(Desk):
     def _all_links(self) -> list[Link]:
         return [link for line in self._lines for link in line.links]
 
+    @property
+    def parts_in_flight(self) -> int:
+        """Parts without answer."""
+        return sum(link.session.in_flight for link in self._all_links())
+
     def _oldest_unanswered(self) -> float | None:
         found = [link.session.oldest_request_at for link in self._all_links()]
         return min((at for at in found if at is not None), default=None)
@@ -312,7 +319,7 @@ class Transceiver(Desk):
         trips = [link.session.stats.round_trip for _, link in links]
         return SmppStats(
             waiting=self.queue.parts,
-            in_flight=sum(link.session.in_flight for _, link in links),
+            in_flight=self.parts_in_flight,
             open=self.open,
             **self.counts,
             reconnects=self._reconnects,
@@ -327,8 +334,8 @@ class Transceiver(Desk):
 
 def _limiter(rate: float | None) -> RateLimiter:
     # Timers come a millisecond late: a hundredth of a second may be caught up, or a fast account would never see its
-    # rate. At 20 a second that is a fifth of a part.
-    return RateLimiter(rate, burst=1.0 if rate is None else 1.0 + rate * _CATCH_UP)
+    # rate, and a learned one would fall behind itself. At 20 a second that is a fifth of a part.
+    return RateLimiter(rate, catch_up=_CATCH_UP)
 
 
 def _untrusted(trouble: Trouble, key: str) -> UntrustedServer:

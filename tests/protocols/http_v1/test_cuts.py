@@ -14,6 +14,7 @@ from sms_traffic_async.sandbox.network.faults import Direction, How
 from sms_traffic_async.settings import OnUnknown
 from tests.protocols.http.kit import raw_server
 from tests.protocols.http_v1.kit import PHONE, TEXT, Platform, desk, ok
+from tests.support.cuts import cut_points
 from tests.support.virtual_loop import virtual
 
 pytestmark = [virtual, pytest.mark.usefixtures("no_tasks_left")]
@@ -57,7 +58,7 @@ async def request_size(url: str, platform: Platform) -> int:
 async def test_every_cut(direction: Direction, how: How, on_unknown: OnUnknown) -> None:
     async with behind_a_proxy() as (platform, proxy, url):
         size = await request_size(url, platform) if direction == "up" else len(ANSWER)
-        for offset in range(size):
+        for offset in cut_points(size):
             platform.forms.clear()
             proxy.rules.add(Cut(direction=direction, after=offset, how=how), nth=1)
             # A client of its own, so that every offset counts from the first byte of a connection.

@@ -258,6 +258,20 @@ async def test_a_full_queue_waits_until_the_deadline() -> None:
     assert number(20) not in {str(taken.to) for taken in one.accepted}
 
 
+async def test_whoever_waits_for_room_gets_it_although_all_in_the_queue_gave_up() -> None:
+    async with platform() as one, narrow(one) as sms:
+        sms.v2._batching.batcher._room = 3  # type: ignore[union-attr]  # as above
+        one.script[1] = [Step(accept=True, wait=4.0)]
+        first = await fill(sms, 1)
+        queued = await fill(sms, 3, first=1, timeout=2.0)
+        later = await fill(sms, 5, first=4)
+        given_up = await outcomes(queued)
+        results = await asyncio.gather(*first, *later)
+    assert [error.reason for error in given_up if isinstance(error, NotSent)] == ["overloaded"] * 3
+    assert len(results) == 6
+    assert sizes(one) == [1, 3, 2]
+
+
 async def test_close_while_hundreds_wait_flushes_what_it_can() -> None:
     async with platform() as one, narrow(one) as sms:
         one.script[1] = [Step(accept=True, wait=2.0)] * 4
@@ -314,6 +328,51 @@ async def test_a_refused_batch_is_halved_until_the_culprit_stands_alone(culprit:
     ids = [send.body["restrictiveId"] for send in one.sends]
     assert len(set(ids)) == len(ids)
     assert len(ids) <= 1 + 9
+
+
+async def test_one_bad_message_among_a_thousand_harms_no_other() -> None:
+    async with platform() as one, client(one, http=HttpOptions(in_flight=2, batch=100)) as sms:
+        bad = int(number(617))
+        ordinary = one._send
+
+        def strict(got: Any, step: Step | None) -> bytes:
+            if any(row["to"] == bad for row in got.body["destinations"]):
+                return b'{"success":false,"error":{"code":427,"message":"wrong phone length"}}'
+            return ordinary(got, step)
+
+        one._send = strict  # type: ignore[method-assign]  # as above
+        messages = (Message(to=number(place), text=f"text {place}") for place in range(1000))
+        async with sms.send_many(messages) as results:
+            refused = [result async for result in results if result.error is not None]
+    assert [(result.index, type(result.error)) for result in refused] == [(617, InvalidRecipient)]
+    assert str(results.summary) == "999 accepted, 1 rejected, 0 not sent, 0 unknown, none untouched"
+    assert Counter(str(taken.to) for taken in one.accepted) == Counter(
+        number(place) for place in range(1000) if place != 617
+    )
+    assert len(one.sends) <= 12 + 2 * 7  # a thousand in hundreds, and the halves of one of them
+
+
+async def test_leaving_send_many_tells_each_message_the_truth() -> None:
+    async with platform() as one, client(one, http=HttpOptions(in_flight=1, batch=10)) as sms:
+        one.script[1] = [Step(accept=True, wait=2.0)] * 100
+        messages = (Message(to=number(place), text=f"text {place}") for place in range(1000))
+        told: dict[str, Any] = {}
+        async with sms.send_many(messages, concurrency=40) as results:
+            async for result in results:
+                told[result.message.to] = result.error
+                if len(told) == 15:
+                    await asyncio.sleep(0.5)  # the next request is on the wire
+                    break
+        told |= {result.message.to: result.error async for result in results}
+        assert len(told) == results.summary.taken < 100
+        assert results.summary.interrupted == 0
+        await asyncio.sleep(10)  # whatever is on the wire arrives
+        await sms.send(number(2000), "the session goes on", timeout=30)
+    taken = {str(taken.to) for taken in one.accepted}
+    for to, error in told.items():
+        assert isinstance(error, OutcomeUnknown) or (error is None) == (to in taken), (to, error)
+    assert {type(error) for error in told.values()} == {type(None), OutcomeUnknown, NotSent}
+    assert taken - set(told) == {number(2000)}
 
 
 async def test_a_number_that_the_refusal_names_goes_alone_at_once() -> None:

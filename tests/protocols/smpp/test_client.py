@@ -638,14 +638,14 @@ async def test_cancelled_in_the_turn_of_its_answer_is_recorded() -> None:
         task = asyncio.create_task(one.smpp.submit(MESSAGE))
         await until(lambda: smsc.submits)
         known: list[str] = []
-        submitted = one.hub.receiving.submitted
+        submitted = one.hub.receiving.submitted_all
 
-        def noted(message_id: str, now: float) -> None:
-            known.append(message_id)
+        def noted(message_ids: list[str], now: float) -> None:
+            known.extend(message_ids)
             task.cancel()
-            submitted(message_id, now)
+            submitted(message_ids, now)
 
-        one.hub.receiving.submitted = noted  # type: ignore[method-assign] # the moment before the caller is told
+        one.hub.receiving.submitted_all = noted  # type: ignore[method-assign] # the moment before the caller is told
         smsc.answer_all()
         with pytest.raises(asyncio.CancelledError):
             await task

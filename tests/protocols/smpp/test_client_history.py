@@ -63,6 +63,9 @@ def texts(smscs: tuple[Smsc, ...]) -> Counter[str]:
     return found
 
 
+COUNT = 1_200
+
+
 async def run(seed: int, on_unknown: Any, count: int) -> tuple[dict[str, Any], Counter[str], Chaos, Any]:
     chaos = Chaos(seed)
     async with (
@@ -84,13 +87,13 @@ async def run(seed: int, on_unknown: Any, count: int) -> tuple[dict[str, Any], C
     return dict(pair for group in groups for pair in group), texts((first, second)), chaos, stats
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_at_most_once(seed: int) -> None:
     """H1, H2, H4: every accepted one was; no refused or unsent one was; none twice."""
-    found, accepted, chaos, stats = await run(seed, "raise", 3000)
+    found, accepted, chaos, stats = await run(seed, "raise", COUNT)
     kinds = Counter(type(one) for one in found.values())
-    assert len(found) == 3000
-    assert chaos.kills > 20
+    assert len(found) == COUNT
+    assert chaos.kills > 8
     for name, one in found.items():
         if isinstance(one, Submission):
             assert accepted[name] == 1, name
@@ -100,15 +103,15 @@ async def test_at_most_once(seed: int) -> None:
             assert isinstance(one, OutcomeUnknown), one
             assert accepted[name] <= 1, name
     assert kinds[OutcomeUnknown] <= 50 * chaos.kills + 50  # a window for each link that was cut, and the mute ones
-    assert kinds[Submission] > 1500
+    assert kinds[Submission] > COUNT / 2
     assert kinds[NotSent] == 0
     assert stats.accepted == kinds[Submission]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_at_least_once(seed: int) -> None:
     """H1, H2, H5: duplicates at most the ambiguous events, and at most three of any."""
-    found, accepted, _, stats = await run(seed + 10, "resend", 3000)
+    found, accepted, _, stats = await run(seed + 10, "resend", COUNT)
     for name, one in found.items():
         if isinstance(one, Submission):
             assert 1 <= accepted[name] <= 3, name
@@ -120,4 +123,6 @@ async def test_at_least_once(seed: int) -> None:
     twice = sum(times - 1 for times in accepted.values() if times > 1)
     assert twice <= stats.repeated
     assert stats.repeated > 0
-    assert sum(type(one) is OutcomeUnknown for one in found.values()) < 150  # three tries, each through the chaos
+    assert (
+        sum(type(one) is OutcomeUnknown for one in found.values()) < COUNT / 20
+    )  # three tries, each through the chaos

@@ -61,10 +61,40 @@ def test_back_off() -> None:
         assert one.ready_at(TX) - 100 == pytest.approx(0.999 * min(30, 0.5 * 2**number))
     one.refused(NETWORK, 100.0, 0.0)
     assert one.ready_at(TX) > 101  # never at once
-    one.lost(NETWORK, 100.0, 110.0, 0.999)
-    assert one.ready_at(TX) - 110 > 29
+    one.lost(NETWORK, 100.0, 100.1, 0.999)
+    assert one.ready_at(TX) - 100 > 28  # accepted and cut at once is no better
     one.lost(NETWORK, 100.0, 131.0, 0.999)
     assert one.ready_at(TX) - 131 < 0.5
+
+
+@pytest.mark.parametrize(
+    "stood,waits",
+    [
+        (0.1, [0.5, 0.97, 1.86, 3.6, 6.97, 13.5, 26.1, 30.0, 30.0]),
+        (1.9, [0.5, 0.52, 0.54, 0.55, 0.57, 0.59, 0.62, 0.64, 0.66]),
+        (2.0, [0.5] * 9),
+        (11.0, [0.5] * 9),
+        (29.9, [0.5] * 9),
+    ],
+)
+def test_links_that_live_for_seconds_are_not_waited_for_longer_and_longer(stood: float, waits: list[float]) -> None:
+    one = door()
+    found = []
+    for _ in waits:
+        one.lost(NETWORK, 100.0, 100.0 + stood, 1.0)
+        found.append(one.ready_at(TX) - 100.0 - stood)
+    assert found == pytest.approx(waits, rel=0.02)
+
+
+def test_after_an_outage_a_link_that_lives_for_seconds_is_soon_trusted() -> None:
+    one = door()
+    for _ in range(100):
+        one.refused(NETWORK, 0.0, 1.0)
+    waits = []
+    for _ in range(3):
+        one.lost(NETWORK, 100.0, 106.0, 1.0)
+        waits.append(one.ready_at(TX) - 106.0)
+    assert waits == [4.0, 1.0, 0.5]
 
 
 def test_no_money_and_bad_certificates_wait_a_minute() -> None:

@@ -34,6 +34,7 @@ from sms_traffic_async.sandbox.network import Cut, FaultProxy
 from sms_traffic_async.secrets import Secret
 from tests.protocols.smtp.kit import PASSWORD, START, Script, client, scripted
 from tests.support.certificates import authority, client_context
+from tests.support.cuts import cut_points
 from tests.support.exposure import pickled, shown
 from tests.support.virtual_loop import VirtualClock, virtual
 
@@ -132,7 +133,7 @@ async def test_the_connection_cut_at_every_byte(direction: Any) -> None:
     seen: set[type] = set()
     script = Script()
     async with scripted(script) as port, await FaultProxy.start(HOST, port) as proxy:
-        for after in range(1_200):
+        for after in cut_points(1_200):
             rule = proxy.rules.add(Cut(after=after, direction=direction), times=1)
             script.letters.clear()
             outcome: object

@@ -14,6 +14,7 @@ from sms_traffic_async.sandbox.network.faults import Direction, How
 from sms_traffic_async.settings import OnUnknown
 from tests.protocols.http.kit import raw_server, response
 from tests.protocols.soap.kit import START, Script, accepted, client, sms_response
+from tests.support.cuts import cut_points
 from tests.support.virtual_loop import VirtualClock, virtual
 
 pytestmark = [virtual, pytest.mark.usefixtures("no_tasks_left")]
@@ -54,7 +55,7 @@ async def test_every_cut(direction: Direction, how: How, on_unknown: OnUnknown) 
     async with behind_a_proxy() as (script, proxy, url):
         size = await request_size(script, url) if direction == "up" else len(ANSWER)
         assert size > 400
-        for offset in range(size):
+        for offset in cut_points(size):
             script.bodies.clear()
             rule = proxy.rules.add(Cut(direction=direction, after=offset, how=how), nth=1)
             clock = VirtualClock(wall=START.timestamp())
