@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -16,6 +18,15 @@ PYTHONS = [
     for line in PROJECT["classifiers"]
     if line.startswith("Programming Language :: Python :: 3.")
 ]
+
+
+CUT = (
+    "tests/protocols/http_v1/test_cuts.py",
+    "tests/protocols/http_v2/test_cuts.py",
+    "tests/protocols/http_v2/reports/test_resume.py",
+    "tests/protocols/smtp/test_sending.py",
+    "tests/protocols/soap/test_cuts.py",
+)
 
 
 @nox.session
@@ -60,12 +71,14 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """F2 and its like: 100,000 messages by v2 in all four U1/U2 variants, 40,000 by v1 and SOAP. Takes minutes."""
+    """F1 at every byte; F2: 100,000 messages by v2 in all four U1/U2 variants, 40,000 by v1 and SOAP. Takes minutes."""
     session.install("-e", ".[test]")
+    session.run("pytest", "-q", *CUT, env={"SMS_TRAFFIC_TESTS_EVERY_CUT": "1"})
     session.run("python", "-m", "tests.faults.run_v2", *(session.posargs or ["--messages", "100000"]))
     session.run("python", "-m", "tests.faults.run_unkeyed", *(session.posargs or ["--messages", "40000"]))
     session.run("python", "-m", "tests.faults.run_tracking")
-    session.run("python", "-m", "tests.faults.run_following", "--messages", "20000", "--per-life", "2500")
+    session.run("python", "-m", "tests.faults.run_following", "--messages", "100000", "--per-life", "5000")
+    session.run("python", "-m", "tests.faults.run_following_killed", "--messages", "100000")
     session.run("python", "-m", "tests.faults.run_outbox")
 
 
@@ -118,17 +131,66 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Every benchmark script; ``-- --quick`` for the short form."""
+    """The short form of every benchmark; ``-- --write`` for all of it, written into docs/benchmarks.md."""
     session.install("-e", ".[dev]")
-    for script in sorted(Path("benchmarks").glob("[a-z]*.py")):
-        session.run("python", str(script), *session.posargs)
+    session.run("python", "benchmarks/run.py", *(session.posargs or ["--quick"]))
 
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """Build the wheel and try it in a bare environment."""
-    session.install("build")
+    """Build wheel and sdist; try the wheel in a bare environment for each extra; every public type is known."""
+    session.install("build", "twine", "pyright")
+    shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", "dist")
-    built = max(Path("dist").glob("*.whl"), key=lambda path: path.stat().st_mtime)
-    session.install("--force-reinstall", f"{built}[sandbox,cli]")
-    session.run("sms-traffic", "demo", "--json")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    built = next(Path("dist").glob("*.whl")).resolve()
+    script = Path("tests/wheel/bare.py").resolve()
+    for extra in ("none", *PROJECT["optional-dependencies"]):
+        if extra in {"test", "bench", "docs", "dev"}:
+            continue
+        bare = Path(session.create_tmp()) / extra
+        session.run("python", "-m", "venv", "--clear", str(bare))
+        python = str(bare / "bin" / "python")
+        wanted = str(built) if extra == "none" else f"{built}[{extra}]"
+        session.run(python, "-m", "pip", "install", "-q", wanted, external=True)
+        with session.chdir(bare):
+            session.run(python, "-P", str(script), extra, external=True)
+        if extra == "all":
+            with session.chdir(bare):  # elsewhere the project itself would be found instead of the wheel
+                environment = {"PATH": f"{bare / 'bin'}:{os.environ['PATH']}", "VIRTUAL_ENV": str(bare)}
+                session.run("pyright", "--verifytypes", "sms_traffic_async", "--ignoreexternal", env=environment)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, strictly, into site/; ``-- serve`` to read it while writing."""
+    session.install("-e", ".[docs]")
+    session.run("zensical", *(session.posargs or ["build", "--clean", "--strict"]))
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known weaknesses of dependencies, and of our own code."""
+    session.install(".[all]", "pip-audit", "bandit")
+    frozen = Path(session.create_tmp()) / "frozen.txt"
+    listed = session.run("pip", "freeze", "--exclude", "sms-traffic-async", silent=True)
+    frozen.write_text(str(listed), encoding="utf-8")
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "-r", str(frozen))
+    session.run("bandit", "-q", "-r", "sms_traffic_async", "-c", "pyproject.toml")
+
+
+@nox.session
+def api(session: nox.Session) -> None:
+    """What changed in the public interface since the last tag."""
+    session.install("griffe")
+    tags = str(session.run("git", "tag", "--sort=-v:refname", "--list", "v*", external=True, silent=True)).split()
+    if not tags:
+        session.skip("nothing was released yet")
+    session.run("griffe", "check", "sms_traffic_async", "--against", tags[0])
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """The next entry of the changelog, from changes/; ``-- --version 1.2.3`` writes it and removes the pieces."""
+    session.install("towncrier")
+    session.run("towncrier", "build", *(session.posargs or ["--draft", "--version", "next"]))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ConfigurationError,
         DeadlineExceeded,
         DuplicateRequest,
+        InboundNotTaken,
         InsufficientFunds,
         InvalidMessage,
         InvalidOriginator,
@@ -44,10 +45,14 @@ if TYPE_CHECKING:
         RequestRefused,
         SendError,
         SmsTrafficError,
+        StatusesNotTaken,
+        StorageClosed,
+        StorageError,
         TemporarilyUnavailable,
         TlsError,
     )
     from sms_traffic_async.messages import Balance, InboundMessage, Message, SendResult, StatusUpdate, Submission
+    from sms_traffic_async.outbox.outbox import Outbox
     from sms_traffic_async.policy.abuse import AbuseGuard, AbuseRules, Guarded
     from sms_traffic_async.secrets import Secret
     from sms_traffic_async.session import SmsTraffic
@@ -81,6 +86,7 @@ __all__ = (
     "Guarded",
     "HttpOptions",
     "InboundMessage",
+    "InboundNotTaken",
     "InboundOptions",
     "InsufficientFunds",
     "InvalidMessage",
@@ -92,6 +98,7 @@ __all__ = (
     "MessageStatus",
     "Node",
     "NotSent",
+    "Outbox",
     "Outcome",
     "OutcomeUnknown",
     "PermissionDenied",
@@ -114,6 +121,9 @@ __all__ = (
     "SmtpOptions",
     "SoapOptions",
     "StatusUpdate",
+    "StatusesNotTaken",
+    "StorageClosed",
+    "StorageError",
     "Submission",
     "TemporarilyUnavailable",
     "Timeouts",
@@ -128,6 +138,7 @@ _HOMES = {
     "delivery.values": ("TrackedUpdate",),
     "bulk": ("BulkSend", "BulkSummary"),
     "messages": ("Balance", "InboundMessage", "Message", "SendResult", "StatusUpdate", "Submission"),
+    "outbox.outbox": ("Outbox",),
     "policy.abuse": ("AbuseGuard", "AbuseRules", "Guarded"),
     "secrets": ("Secret",),
     "session": ("SmsTraffic",),

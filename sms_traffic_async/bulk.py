@@ -40,7 +40,8 @@ class BulkSend:
     place in the source. Not re-entrant; one consumer.
 
     Args:
-        messages: read as needed, once.
+        messages: read as needed, once, in the context of whoever enters the block; an asynchronous
+            source in one task from beginning to end.
         send: sends one message; called ``concurrency`` times at once, in tasks that live as long as the block.
         life: the session's; owns those tasks.
         concurrency: messages under way at once.
@@ -94,7 +95,7 @@ class BulkSend:
         if self._entered:
             raise ConfigurationError("one send_many is entered once: make another")
         self._entered = True
-        self._source.open()
+        self._source.open(self._life)
         self._told_at = self._clock.monotonic()
         total = self.summary.total
         self._alive = self._concurrency if total is None else min(self._concurrency, total)
@@ -122,8 +123,16 @@ class BulkSend:
         finally:
             for worker in self._workers:
                 worker.cancel()
-            await self._source.close(STOP_SECONDS)
+            await self._close_source()
         self._tell()
+
+    async def _close_source(self) -> None:
+        try:
+            await self._source.close(STOP_SECONDS)
+        finally:
+            if (spare := self._source.spare) is not None:
+                self.summary.taken += 1
+                self._lay(SendResult(message=spare, index=self.summary.taken - 1, error=_stopped()))
 
     def __aiter__(self) -> Self:
         return self
@@ -182,7 +191,11 @@ class BulkSend:
         async with self._reading:
             if self.summary.exhausted or self._stopping:
                 return None
-            message = await self._source.next()
+            try:
+                message = await self._source.next()
+            except Exception:
+                self._stopping = True  # before anybody else asks it: after an error it says that it is at its end
+                raise
             if message is None:
                 self.summary.exhausted = True
                 return None
@@ -192,8 +205,7 @@ class BulkSend:
                 try:
                     await wait(self._limiter, _parts(message), clock=self._clock)
                 except asyncio.CancelledError:
-                    stopped = NotSent("send_many was stopped before this message had its turn.", reason="closed")
-                    self._lay(SendResult(message=message, index=index, error=stopped))
+                    self._lay(SendResult(message=message, index=index, error=_stopped()))
                     raise
             return index, message
 
@@ -203,6 +215,10 @@ class BulkSend:
         except (SendError, InvalidMessage) as error:
             return SendResult(message=message, index=index, error=error)
         return SendResult(message=message, index=index, submission=submission)
+
+
+def _stopped() -> NotSent:
+    return NotSent("send_many was stopped before this message had its turn.", reason="closed")
 
 
 def _parts(message: Message) -> float:

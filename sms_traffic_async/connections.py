@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.events import SessionEnded, SessionMade
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.nodes import NodeSet
@@ -56,6 +57,7 @@ class Connections:
         self._transceiver: Transceiver | None = None
         self._first_smpp: Smpp | None = None
         self._reception: Reception | None = None
+        telemetry.emit(SessionMade(stats=telemetry.stats))
 
     def _node_set(self, nodes: Sequence[Node]) -> NodeSet:
         return NodeSet([node.name for node in nodes], policy=self.settings.retry, clock=self.clock)
@@ -201,6 +203,7 @@ class Connections:
                     await self._release()
                 finally:
                     self.life.closed()
+                    self.telemetry.emit(SessionEnded(stats=self.telemetry.stats))
 
     async def _release(self) -> None:
         async with AsyncExitStack() as stack:

@@ -137,9 +137,12 @@ class Life:
         """A scope around one public call; see ``CallScope``."""
         return CallScope(self)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Start a background task in an empty context; it is cancelled and awaited at close."""
-        task = asyncio.create_task(work, name=f"sms-traffic {name}", context=contextvars.Context())
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str, *, context: contextvars.Context | None = None
+    ) -> asyncio.Task[None]:
+        """Start a background task in an empty context, or in one of its own; it is cancelled and awaited at close."""
+        context = contextvars.Context() if context is None else context
+        task = asyncio.create_task(work, name=f"sms-traffic {name}", context=context)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task

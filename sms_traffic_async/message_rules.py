@@ -17,6 +17,7 @@ from sms_traffic_async.secrets import mask_text
 
 __all__ = (
     "flag_problem",
+    "is_usual_phone",
     "label_problem",
     "number_problem",
     "originator_problem",
@@ -32,12 +33,18 @@ _SHORT_WAY = 11
 """Digits of a number of +7."""
 
 
+def is_usual_phone(to: object) -> TypeGuard[str]:
+    """Whether it is a number of +7 as ``normalise_phone`` gives it back: nearly all of them are."""
+    # As octets they are looked through three times as fast.
+    return type(to) is str and len(to) == _SHORT_WAY and to[0] == "7" and to.isascii() and to.encode().isdigit()
+
+
 def read_phone(to: object, region: object) -> tuple[str, InvalidMessage | None]:
     """The digits of a number, or what is wrong with it or with its region."""
     if region is not None and region not in _REGIONS:
         return "", InvalidMessage("region", mask_text(region), "'RU', 'INT' or None")
-    if type(to) is str and len(to) == _SHORT_WAY and to[0] == "7" and to.isascii() and to.isdigit():
-        return to, None  # nearly all of them, and what ``normalise_phone`` would say
+    if is_usual_phone(to):
+        return to, None
     try:
         return normalise_phone(cast("Any", to), region=cast("Any", region)), None
     except InvalidMessage as error:

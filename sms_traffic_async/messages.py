@@ -133,11 +133,11 @@ class Message:
         else:
             _fill(self, (to, text, originator, key, tracking_data, params, max_parts, truncate, transliterate, flash,
                          start_at, local_time, batch_name, validity, expires_in, region))  # fmt: skip
-        del draft
-        del to, text, originator, key, tracking_data, params, max_parts, truncate, transliterate, flash
-        del start_at, local_time, batch_name, validity, expires_in, region
         problem = _settle(self)
         if problem is not None:
+            del draft
+            del to, text, originator, key, tracking_data, params, max_parts, truncate, transliterate, flash
+            del start_at, local_time, batch_name, validity, expires_in, region
             raise problem
 
     def __repr__(self) -> str:
@@ -163,10 +163,13 @@ def _fill(message: Message, values: tuple[Any, ...]) -> None:
 def _settle(message: Message) -> InvalidMessage | None:
     """Normalise a new message in place and tell what is wrong with it. Hot: runs for every message."""
     to, text = message.to, message.text
-    digits, problem = rules.read_phone(to, message.region)
-    if digits is not to:
-        object.__setattr__(message, "to", digits)
-    problem = problem or rules.text_problem(text)
+    problem: InvalidMessage | None = None
+    if message.region is not None or not rules.is_usual_phone(to):
+        digits, problem = rules.read_phone(to, message.region)
+        if digits is not to:
+            object.__setattr__(message, "to", digits)
+    if type(text) is not str or not text or "\0" in text or not text.isascii():
+        problem = problem or rules.text_problem(text)
     if message.originator is not None:
         problem = problem or rules.originator_problem(message.originator)
     if message.tracking_data is not None:

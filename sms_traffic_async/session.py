@@ -16,7 +16,9 @@ from sms_traffic_async.connections import Connections
 from sms_traffic_async.errors import ConfigurationError, OutcomeUnknown
 from sms_traffic_async.lifecycle import State
 from sms_traffic_async.messages import Balance, Message, Submission, Via
+from sms_traffic_async.observing import observed
 from sms_traffic_async.secrets import Secret
+from sms_traffic_async.session_protocols import SessionProtocols
 from sms_traffic_async.session_reception import SessionReception
 from sms_traffic_async.settings import (
     HttpOptions,
@@ -31,20 +33,16 @@ from sms_traffic_async.settings import (
     TrackingOptions,
     parse_nodes,
 )
-from sms_traffic_async.telemetry import Hook, Stats, Telemetry
+from sms_traffic_async.telemetry import Hook, Stats, Telemetry, read_hooks
 
 if TYPE_CHECKING:
+    from sms_traffic_async.fallback import Submit
     from sms_traffic_async.policy.abuse import AbuseGuard
-    from sms_traffic_async.protocols.http_v1 import HttpV1
-    from sms_traffic_async.protocols.http_v2 import HttpV2
-    from sms_traffic_async.protocols.smpp.client import Smpp
-    from sms_traffic_async.protocols.smtp import Smtp
-    from sms_traffic_async.protocols.soap import Soap
 
 __all__ = ("SmsTraffic",)
 
 
-class SmsTraffic(SessionReception):
+class SmsTraffic(SessionProtocols, SessionReception):
     """A session with the gateway.
 
     Made anywhere, even at import time; bound to the event loop and process of
@@ -68,7 +66,7 @@ class SmsTraffic(SessionReception):
         tracking: how messages are followed; a store that survives a restart.
         inbound: how messages of subscribers are taken.
         guard: decides which messages may go; for one-time codes.
-        hooks: called with frozen events, for metrics.
+        hooks: called with frozen events, for metrics and traces; one, or several.
         clock: time and chance, for tests.
 
     Raises:
@@ -95,7 +93,7 @@ class SmsTraffic(SessionReception):
         tracking: TrackingOptions | None = None,
         inbound: InboundOptions | None = None,
         guard: AbuseGuard | None = None,
-        hooks: Sequence[Hook] = (),
+        hooks: Hook | Sequence[Hook] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         credentials = read_credentials(api_key, login, password)
@@ -127,7 +125,7 @@ class SmsTraffic(SessionReception):
         settings: Settings,
         *,
         guard: AbuseGuard | None = None,
-        hooks: Sequence[Hook] = (),
+        hooks: Hook | Sequence[Hook] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> SmsTraffic:
         """A session from one value."""
@@ -136,7 +134,7 @@ class SmsTraffic(SessionReception):
         return session
 
     @classmethod
-    def from_env(cls, *, hooks: Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK, **changes: Any) -> SmsTraffic:
+    def from_env(cls, *, hooks: Hook | Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK, **changes: Any) -> SmsTraffic:
         """A session from ``SMS_TRAFFIC_…`` variables; ``changes`` are fields of ``Settings`` that override them."""
         return cls.from_settings(Settings.from_env(**changes), hooks=hooks, clock=clock)
 
@@ -173,54 +171,19 @@ class SmsTraffic(SessionReception):
         return self._settings
 
     @property
+    def guard(self) -> AbuseGuard | None:
+        """The guard of this view."""
+        return self._guard
+
+    @property
+    def hooks(self) -> Sequence[Hook]:
+        """The hooks of the session, shared by its views."""
+        return self._shared.telemetry.hooks
+
+    @property
     def stats(self) -> Stats:
         """Counters of the session, shared by its views."""
         return self._shared.telemetry.stats
-
-    @property
-    def v2(self) -> HttpV2:
-        """HTTP API v2.
-
-        Raises:
-            ConfigurationError: the session has no API key.
-        """
-        return self._carriers.v2
-
-    @property
-    def v1(self) -> HttpV1:
-        """HTTP API v1 and mailing lists.
-
-        Raises:
-            ConfigurationError: the session has no login.
-        """
-        return self._carriers.v1
-
-    @property
-    def soap(self) -> Soap:
-        """SOAP, on servers of its own (``soap=SoapOptions(...)``).
-
-        Raises:
-            ConfigurationError: the session has no login.
-        """
-        return self._carriers.soap
-
-    @property
-    def smpp(self) -> Smpp:
-        """SMPP 3.4 (``smpp=SmppOptions(...)``).
-
-        Raises:
-            ConfigurationError: no options for it, or no login.
-        """
-        return self._carriers.smpp
-
-    @property
-    def smtp(self) -> Smtp:
-        """E-mail through your relay (``smtp=SmtpOptions(...)``).
-
-        Raises:
-            ConfigurationError: no options for it, or no login.
-        """
-        return self._carriers.smtp
 
     async def __aenter__(self) -> Self:
         if not self._owner:
@@ -292,12 +255,19 @@ class SmsTraffic(SessionReception):
         del to, text, options  # a traceback printed with locals shows this frame
         if not isinstance(message, Message):
             raise message
-        if self._guard is None and not fallback:
+        if self._guard is None and not fallback and not self._shared.telemetry.scoped:
             return await self._carriers.of(via).submit(message, timeout=timeout)
-        submit = self._carriers.in_turn(message, via, fallback)
-        if self._guard is None:
-            return await submit(message, timeout=timeout)
-        return await self._guard.submit(submit, message, timeout=timeout)
+        submit = self._told(self._carriers.in_turn(message, via, fallback), via)
+        return await submit(message, timeout=timeout)
+
+    def _told(self, submit: Submit, via: Via | None, *, elsewhere: bool = False) -> Submit:
+        """The same, past the guard and in the sight of hooks that want to know where a send begins."""
+        if self._guard is not None:
+            submit = partial(self._guard.submit, submit)
+        telemetry, first = self._shared.telemetry, via or self._carriers.default
+        if telemetry.scoped:
+            submit = observed(submit, telemetry, self._shared.clock, first, elsewhere=elsewhere)
+        return submit
 
     def send_many(
         self,
@@ -327,12 +297,12 @@ class SmsTraffic(SessionReception):
         Raises:
             ConfigurationError: a bad argument, or a protocol that is not set up.
         """
-        submit, guard = self._carriers.in_bulk(via), self._guard
+        submit = self._told(self._carriers.in_bulk(via), via, elsewhere=True)
         if concurrency is None:
             concurrency = bulk_concurrency(self._settings, via or self._carriers.default)
         return BulkSend(
             messages,
-            submit if guard is None else partial(guard.submit, submit),
+            submit,
             life=self._shared.life,
             concurrency=concurrency,
             rate=rate,
@@ -377,5 +347,5 @@ class SmsTraffic(SessionReception):
         return await self.v2.resolve(error, timeout=timeout)
 
 
-def _connect(settings: Settings, hooks: Sequence[Hook], clock: Clock) -> Connections:
-    return Connections(settings, clock=clock, telemetry=Telemetry(hooks=tuple(hooks)))
+def _connect(settings: Settings, hooks: Hook | Sequence[Hook], clock: Clock) -> Connections:
+    return Connections(settings, clock=clock, telemetry=Telemetry(hooks=read_hooks(hooks)))

@@ -61,6 +61,31 @@ class SessionReception:
         except (Interrupted, SessionClosed):
             raise RequestFailed("the session was closed", operation="wait_for") from None
 
+    async def follow(self, message: Submission | str) -> None:
+        """Make sure that ``updates()`` will tell what becomes of a message; with a store, after a crash too.
+
+        What is sent while updates are read, or with a store, is followed anyway.
+        This says when the store has it: a crash before then forgets the message.
+        It also takes up a message of which only your own records know.
+
+        Args:
+            message: what ``send`` returned, or a message id.
+
+        Raises:
+            ConfigurationError: the message has no id.
+            StatusesNotTaken: ``TrackingOptions.most`` messages are followed already.
+            StorageError: the store failed. The message is followed, and kept when the store can.
+
+        Cancellation: harmless; it is followed.
+        """
+        if not isinstance(cast("object", message), str | Submission):
+            raise ConfigurationError("follow takes what send returned, or a message id")
+        try:
+            with self._shared.life.call():
+                await self._shared.reception.tracker.follow(message)
+        except (Interrupted, SessionClosed):
+            raise RequestFailed("the session was closed", operation="follow") from None
+
     def updates(self, *, finals_only: bool = False) -> UpdateStream:
         """Every status of what is sent from when the block is entered.
 
@@ -147,8 +172,10 @@ class SessionReception:
         Raises:
             ConfigurationError: the secret is too short, or an option is bad.
         """
+        from sms_traffic_async.webhooks.gate import hidden
         from sms_traffic_async.webhooks.wiring import webhooks_of
 
+        secret = hidden(secret)
         shared = self._shared
         return webhooks_of(
             shared.reception.tracker,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast
+from functools import wraps
+from typing import Any, Literal, TypeAlias
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.secrets import Secret
@@ -92,10 +94,7 @@ class SmtpOptions:
         for name, number in numbers.items():
             if type(number) is not int or not 0 < number <= _PORT_MAX:
                 return f"{name} is a whole number from 1 to {_PORT_MAX}"
-        password = cast("object", self.password)  # callers without types
-        if password is not None and not isinstance(password, Secret):
-            return "password is a Secret(...)"
-        pair = (self.login is None) == (password is None) and not (self.mx and self.login is not None)
+        pair = (self.login is None) == (self.password is None) and not (self.mx and self.login is not None)
         return "" if pair else "login and password go together, and with a relay"
 
     def _clear_text(self) -> str:
@@ -114,6 +113,22 @@ class SmtpOptions:
             return self.port
         return 25 if self.mx and self.tls == "starttls" else _PORTS[self.tls]
 
+
+def _without_a_password(made: Callable[..., None]) -> Callable[..., None]:
+    """Refuse a password that is no ``Secret`` before a frame has it: a traceback printed with locals shows frames."""
+
+    @wraps(made)
+    def init(self: SmtpOptions, **options: Any) -> None:
+        if not isinstance(options.get("password"), Secret | None):
+            options.clear()
+            del self  # half made: it cannot be printed
+            raise ConfigurationError("SmtpOptions.password is a Secret(...)")
+        made(self, **options)
+
+    return init
+
+
+SmtpOptions.__init__ = _without_a_password(SmtpOptions.__init__)  # type: ignore[method-assign] # the same arguments
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "tls": ("starttls", "implicit", "none"),

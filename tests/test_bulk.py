@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,6 +68,11 @@ def bulk(source: Messages, carrier: Carrier, concurrency: int = 4) -> tuple[Bulk
     life = Life()
     life.bind()
     return BulkSend(source, carrier.within(life), life=life, concurrency=concurrency), life
+
+
+def bulk_of(source: Messages) -> tuple[BulkSend, Carrier]:
+    carrier = Carrier()
+    return bulk(source, carrier)[0], carrier
 
 
 @pytest.mark.parametrize("kind", ["list", "generator", "async"])
@@ -140,6 +146,32 @@ async def test_an_error_of_the_source_reaches_the_reader_after_the_results() -> 
             async for _ in results:
                 seen += 1
     assert seen == 2
+
+
+async def test_after_an_error_of_the_source_nobody_asks_it_again() -> None:
+    """Whoever waits for the next message comes before the one that failed is through: it must not take one."""
+
+    class Failing(Iterator[Message]):
+        asked = 0
+
+        def __next__(self) -> Message:
+            self.asked += 1
+            if self.asked == 5:
+                raise RuntimeError("the database went away")
+            return message(self.asked)
+
+    def broken() -> Iterator[Message]:
+        yield from map(message, range(4))
+        raise RuntimeError("the database went away")
+
+    for source in (broken(), Failing()):
+        sending, _ = bulk(source, Carrier())
+        with pytest.raises(RuntimeError, match="database"):
+            async with sending as results:
+                _ = [result async for result in results]
+        assert sending.summary.taken == 4
+        assert not sending.summary.exhausted
+        assert sending.summary.untouched is None
 
 
 async def test_closing_the_session_ends_the_reader() -> None:
@@ -305,6 +337,120 @@ async def test_a_generator_that_does_not_end_holds_nobody_for_ever() -> None:
     async with sending as results:
         await anext(results)
     assert CLOCK.monotonic() - started < 20
+
+
+async def test_a_generator_whose_end_takes_long_hides_no_error_and_no_cancellation() -> None:
+    async def slow() -> AsyncIterator[Message]:
+        try:
+            yield message(0)
+            await asyncio.sleep(1e6)
+        finally:
+            await asyncio.sleep(100)
+
+    async def read() -> None:
+        async with sending as results:
+            await anext(results)
+            await asyncio.sleep(1)
+
+    sending, _ = fast(slow(), concurrency=2)
+    await read()
+    sending, _ = fast(slow(), concurrency=2)
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(2)  # it is leaving the block
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    await asyncio.sleep(200)
+
+
+async def test_a_source_reads_in_the_callers_context() -> None:
+    variable: ContextVar[str] = ContextVar("variable")
+    token = variable.set("the caller's")
+
+    def lazily() -> Iterator[Message]:
+        for number in range(5):
+            assert variable.get() == "the caller's"
+            yield message(number)
+
+    async def asynchronously() -> AsyncIterator[Message]:
+        for one in lazily():
+            await asyncio.sleep(0)
+            yield one
+
+    for source in (lazily(), asynchronously()):
+        sending, _ = fast(source, concurrency=3)
+        async with sending as results:
+            assert len([result async for result in results]) == 5
+    variable.reset(token)
+
+
+async def test_a_generator_may_hold_what_belongs_to_a_task_or_a_context() -> None:
+    variable: ContextVar[int] = ContextVar("variable", default=0)
+    tasks: set[asyncio.Task[None] | None] = set()
+
+    async def rows() -> AsyncIterator[Message]:
+        token = variable.set(1)
+        async with asyncio.timeout(3):
+            for number in range(5):
+                tasks.add(asyncio.current_task())
+                assert variable.get() == 1
+                yield message(number)
+            await asyncio.sleep(1e6)
+        variable.reset(token)
+
+    sending, carrier = bulk_of(rows())
+    with pytest.raises(TimeoutError):
+        async with sending as results:
+            _ = [result async for result in results]
+    assert len(tasks) == 1
+    assert sending.summary.accepted == carrier.sent == 5
+    assert sending.summary.interrupted == 0
+    for wanted in (0, 3):  # left on the way: closed by the task that opened it
+        sending, _ = bulk_of(rows())
+        async with sending as results:
+            for _ in range(wanted):
+                await anext(results)
+    assert len(tasks) == 2
+
+
+async def test_a_generator_that_had_begun_is_closed_even_if_nothing_was_read() -> None:
+    closed: list[bool] = []
+
+    async def rows() -> AsyncIterator[Message]:
+        try:
+            while True:
+                yield message(0)
+        finally:
+            closed.append(True)
+
+    source = rows()
+    await anext(source)
+    sending, _ = bulk_of(source)
+    async with sending:
+        pass
+    assert closed == [True]
+    assert sending.summary.taken == 0
+
+
+async def test_leaving_loses_no_message_that_was_read() -> None:
+    """At every step of the loop: what the source gave has a result, or was told to the platform."""
+    for steps in range(40):
+        given: list[str] = []
+
+        async def rows(given: list[str] = given) -> AsyncIterator[Message]:
+            for number in itertools.count():
+                await asyncio.sleep(0)
+                given.append(message(number).to)
+                yield message(number)
+
+        sending, _ = bulk_of(rows())
+        async with sending as results:
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        told = [result.message.to async for result in results]
+        assert sorted(told) == given, steps
+        assert sending.summary.taken == len(given)
+        assert sorted(told) == sorted(set(told))
 
 
 async def test_the_summary_says_what_was_left_untouched() -> None:

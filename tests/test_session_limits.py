@@ -1,12 +1,13 @@
 """What a 429 does to everybody who shares the session."""
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from sms_traffic_async import HttpOptions, NotSent, SmsTraffic
+from sms_traffic_async import ConfigurationError, HttpOptions, NotSent, SmsTraffic
 from sms_traffic_async.sandbox import FaultRule, Latency, Sandbox, Throttle
 from sms_traffic_async.sandbox.network import Refuse
 from sms_traffic_async.telemetry import RequestFinished
@@ -60,3 +61,49 @@ async def test_no_place_in_time_is_not_sent() -> None:
             assert caught.value.reason == "overloaded"
             await first
         assert len(sandbox.accepted) == 1
+
+
+@pytest.mark.parametrize(
+    "began, then, seconds", [(1.0, 20.0, 6.2), (20.0, 4.0, 24.0), (None, 10.0, 5.5), (5.0, None, 1.5)]
+)
+async def test_a_rate_is_changed_while_calls_wait(began: float | None, then: float | None, seconds: float) -> None:
+    clock = VirtualClock()
+    async with Sandbox(start=datetime.fromtimestamp(clock.wall(), UTC)) as sandbox:
+        sandbox.outcomes.clear()
+        options = HttpOptions(rate=began, batching=False, in_flight=1)
+        sandbox.faults.add(FaultRule(effect=Latency(seconds=0.01), operation="send"))
+        async with SmsTraffic(**sandbox.client_options(), clock=clock, http=options) as sms:
+            sends = [asyncio.create_task(sms.send(f"7916{number:07d}", "hello")) for number in range(105)]
+            await asyncio.sleep(0.5)
+            sms.set_rate(http=then)
+            at = clock.monotonic()
+            await asyncio.gather(*sends)
+            took = clock.monotonic() - at
+    assert took <= seconds * 1.05
+    if then is not None:
+        assert took >= seconds * 0.85
+
+
+async def test_a_rate_that_is_none_of_one_changes_nothing() -> None:
+    async with Sandbox() as sandbox, SmsTraffic(**sandbox.client_options(), http=HttpOptions(rate=5)) as sms:
+        for bad in (0, -1, float("nan"), float("inf"), "5"):
+            with pytest.raises(ConfigurationError):
+                sms.set_rate(http=bad)  # type: ignore[arg-type]
+        await sms.send("79161112233", "hello")
+
+
+async def test_smpp_has_a_rate_of_its_own() -> None:
+    clock = VirtualClock()
+    async with Sandbox(start=datetime.fromtimestamp(clock.wall(), UTC)) as sandbox:
+        options = sandbox.client_options()
+        options["smpp"] = dataclasses.replace(options["smpp"], rate=1.0)
+        async with SmsTraffic(**options, clock=clock) as sms:
+            sends = [asyncio.create_task(sms.send(f"7916{n:07d}", "hello", via="smpp")) for n in range(20)]
+            await asyncio.sleep(1)
+            sms.set_rate(smpp=15.0)
+            at = clock.monotonic()
+            await asyncio.gather(*sends)
+            assert 1.0 <= clock.monotonic() - at <= 2.0
+    async with Sandbox() as sandbox, SmsTraffic(api_key=sandbox.api_key, nodes=sandbox.urls) as sms:
+        with pytest.raises(ConfigurationError, match="SmppOptions"):
+            sms.set_rate(smpp=5)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import subprocess
 import sys
@@ -9,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from sms_traffic_async.telemetry import RequestFinished, SendFinished, Stats, Telemetry, get_logger
+from sms_traffic_async import ConfigurationError, SmsTraffic, events
+from sms_traffic_async.complaints import Complaints
+from sms_traffic_async.events import SendEnded, SendStarted, SessionEnded, SessionMade
+from sms_traffic_async.outbox.outbox import Outbox
+from sms_traffic_async.telemetry import RequestFinished, SendFinished, Stats, Telemetry, get_logger, read_hooks
 
 REQUEST = RequestFinished(operation="v2.send", node="api", seconds=0.25, verdict="answered", status=200)
 SEND = SendFinished(via="v2", outcome="accepted", attempts=1, seconds=0.3)
@@ -20,7 +25,14 @@ def test_events_are_frozen(event: Any) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         event.seconds = 1.0
     assert not hasattr(event, "__dict__")
-    assert {field.name for field in dataclasses.fields(event)}.isdisjoint({"to", "text", "phone", "password"})
+
+
+@pytest.mark.parametrize("name", events.__all__)
+def test_every_event_is_a_frozen_value_that_names_nobody(name: str) -> None:
+    kind = getattr(events, name)
+    assert kind.__dataclass_params__.frozen
+    assert "__slots__" in vars(kind)
+    assert {field.name for field in dataclasses.fields(kind)}.isdisjoint({"to", "text", "phone", "password", "message"})
 
 
 def test_every_hook_gets_every_event_in_order() -> None:
@@ -97,3 +109,118 @@ def test_loggers_have_one_root_and_print_nothing_unasked() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == done.stderr == ""
     assert logging.getLogger("sms_traffic_async").level == logging.NOTSET
+
+
+class Recorder:
+    """A scoped hook."""
+
+    def __init__(self, name: str, told: list[Any]) -> None:
+        self._name = name
+        self._told = told
+
+    def __call__(self, event: Any, /) -> None:
+        self._told.append((self._name, event))
+
+    def capture(self) -> Any:
+        return f"context of {self._name}"
+
+    def begin(self, event: Any, inherited: Any, /) -> Any:
+        self._told.append((self._name, "begin", event, inherited))
+        return lambda ended: self._told.append((self._name, "end", ended))
+
+
+STARTED = SendStarted(call=1, via="v2")
+ENDED = SendEnded(call=1, via="v2", outcome="accepted", seconds=0.1)
+
+
+def test_scoped_hooks_are_told_of_the_end_in_the_opposite_order() -> None:
+    told: list[Any] = []
+    telemetry = Telemetry(hooks=(Recorder("one", told), told.append, Recorder("two", told)))
+    assert len(telemetry.scoped) == 2
+    telemetry.begin(STARTED, telemetry.capture())(ENDED)
+    assert told == [
+        ("one", "begin", STARTED, "context of one"),
+        ("two", "begin", STARTED, "context of two"),
+        ("two", "end", ENDED),
+        ("one", "end", ENDED),
+    ]
+    told.clear()
+    telemetry.begin(STARTED)
+    assert [one[-1] for one in told] == [None, None]
+
+
+def test_a_scoped_hook_that_fails_keeps_nothing_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Any] = []
+
+    class Broken(Recorder):
+        def begin(self, event: Any, inherited: Any, /) -> Any:
+            raise ValueError("79161112233")
+
+        def capture(self) -> Any:
+            raise ValueError("79161112233")
+
+    telemetry = Telemetry(hooks=(Broken("broken", told), Recorder("two", told)))
+    telemetry.begin(STARTED, telemetry.capture())(ENDED)
+    assert told == [("two", "begin", STARTED, "context of two"), ("two", "end", ENDED)]
+    assert len(caplog.records) == 1
+    assert "7916" not in caplog.text
+
+
+@pytest.mark.parametrize("wrong", [5, "print", None, [5], [print, None], object()])
+def test_hooks_that_are_none_are_refused_by_name(wrong: Any) -> None:
+    for make in (
+        lambda: SmsTraffic(login="l", password="p", hooks=wrong),
+        lambda: Outbox("never-opened.db", hooks=wrong),
+        lambda: read_hooks(wrong),
+    ):
+        with pytest.raises(ConfigurationError, match=r"^hooks: a hook is a function") as caught:
+            make()
+        assert "print" not in str(caught.value)
+
+
+def test_one_hook_needs_no_list() -> None:
+    told: list[Any] = []
+    assert read_hooks(told.append) == read_hooks([told.append]) == read_hooks(iter([told.append])) == (told.append,)
+    sms = SmsTraffic(login="l", password="p", hooks=told.append)
+    assert [type(one) for one in told] == [SessionMade]
+    assert told[0].stats is sms.stats
+
+
+async def test_a_session_tells_when_it_is_made_and_when_it_is_closed() -> None:
+    told: list[Any] = []
+    async with SmsTraffic(login="l", password="p", hooks=told.append) as sms:
+        assert [type(one) for one in told] == [SessionMade]
+    assert [type(one) for one in told] == [SessionMade, SessionEnded]
+    assert told[1].stats is sms.stats
+
+
+def test_gauges_are_sums_over_owners_that_are_alive() -> None:
+    class Queue:
+        def __init__(self, waiting: int) -> None:
+            self.waiting = waiting
+
+    stats, one, two = Stats(), Queue(3), Queue(4)
+    for owner in (one, two):
+        stats.watch("v2.waiting", owner, lambda queue: queue.waiting)
+    stats.count("v2.send.accepted", 9)
+    reading = stats.read()
+    assert reading.gauges == {"v2.waiting": 7}
+    assert reading.counters == {"v2.send.accepted": 9}
+    del two, owner
+    gc.collect()
+    assert stats.gauges() == {"v2.waiting": 3}
+    with pytest.raises(TypeError):
+        reading.gauges["v2.waiting"] = 1  # type: ignore[index] # it is frozen all through
+    assert reading.gauges == {"v2.waiting": 7}
+
+
+def test_a_storm_of_one_trouble_is_a_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    complaints = Complaints(get_logger("http"), lambda: now)
+    for second in range(120):
+        now = float(second)
+        for _ in range(100):
+            complaints.about("it failed: %s", "OSError")
+        complaints.about("something else")
+    assert len(caplog.records) == 4
+    assert caplog.messages[2] == "it failed: OSError (and 5999 times more)"

@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 import heapq
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -98,7 +99,7 @@ class Alarms(Generic[S]):
         self._timer = loop.call_later(delay, self._due, context=contextvars.Context())
 
     def _due(self) -> None:
-        self._timer = None
+        self._timer, self._next = None, math.inf
         now = self._clock.monotonic()
         while (entry := self._first()) is not None and entry[0] <= now:
             when, sleeper = entry
@@ -109,7 +110,8 @@ class Alarms(Generic[S]):
             sleeper.alarm = None
             self._live -= 1
             self._ring(sleeper)
-        if entry is not None and self._timer is None:
+        # Whoever rang may have been set again, for later than the next one here.
+        if entry is not None and entry[0] < self._next:
             self._schedule(entry[0])
 
     def _first(self) -> tuple[float, S] | None:

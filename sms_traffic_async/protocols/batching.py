@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from sms_traffic_async.clock import Clock
@@ -31,13 +32,29 @@ from sms_traffic_async.protocols.batch_size import BatchSize
 from sms_traffic_async.protocols.flight import Flight, Item, Leaving, Slot
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.lanes import Lanes
+from sms_traffic_async.telemetry import Stats
 
-__all__ = ("ROOM", "Batcher", "Carrier")
+__all__ = ("ROOM", "Batcher", "BatchingStats", "Carrier")
 
 ROOM = 10_000
 """Messages that may be queued."""
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - an item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchingStats:
+    """What waits, and what is under way, at one moment.
+
+    Attributes:
+        waiting: messages in the queue, and those that wait for room in it.
+        in_flight: requests that send.
+        batch: the most messages the next one takes.
+    """
+
+    waiting: int
+    in_flight: int
+    batch: int
 
 
 class Carrier(Protocol[I]):
@@ -86,9 +103,19 @@ class Batcher(Generic[I]):
         """Messages that wait for a request, or for room to."""
         return self._lanes.waiting + len(self._crowd)
 
+    @property
+    def stats(self) -> BatchingStats:
+        """How it is doing."""
+        return BatchingStats(waiting=self.waiting, in_flight=self._all_slots - self._slots, batch=self.size.now)
+
+    def gauges(self, stats: Stats, via: str) -> None:
+        """Show it among the gauges of a session."""
+        stats.watch(f"{via}.waiting", self, lambda one: one.stats.waiting)
+        stats.watch(f"{via}.in_flight", self, lambda one: one.stats.in_flight)
+
     def slot(self) -> Slot | None:
         """A request for one message, if none is under way and nobody waits. Its ``free`` must be called."""
-        if self._slots != self._all_slots or self._turning or self._lanes.waiting:
+        if self._slots != self._all_slots or self._turning or self.waiting:
             return None
         self._slots -= 1
         return Slot(self._freed, self.size.answered)
@@ -142,14 +169,19 @@ class Batcher(Generic[I]):
         self._pump()
 
     def _pump(self) -> None:
+        self._admit()  # those in the queue may all have left it
         while self._slots and self._lanes.waiting:
             items = self._lanes.take(self.size.now)
-            while self._crowd and self._lanes.waiting < self._room:
-                one, _ = self._crowd.popitem(last=False)
-                self._lanes.put(one)
+            self._admit()
             self._slots -= 1
             slot = Slot(self._answered, self.size.answered)
             self._life.spawn(self._carry(self._carrier.flight(items, slot), slot), "batch")
+
+    def _admit(self) -> None:
+        """Whoever waits for room gets what there is of it, in order."""
+        while self._crowd and self._lanes.waiting < self._room:
+            one, _ = self._crowd.popitem(last=False)
+            self._lanes.put(one)
 
     async def _carry(self, flight: Flight[I, Any], slot: Slot) -> None:
         try:

@@ -21,6 +21,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 from sms_traffic_async.errors import SendError
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.lanes import Lane
+from sms_traffic_async.telemetry import CALLS
 
 __all__ = ("Changed", "Delivery", "Ending", "Flight", "Item", "Leaving", "Slot", "halves")
 
@@ -82,11 +83,12 @@ class Item:
         waiter: what the caller awaits.
         delivery: the request it is in.
         place: where in that.
+        calls: the numbers of the sends that it is of.
         task: the caller's.
     """
 
-    __slots__ = ("alarm", "deadline", "delivery", "failure", "group", "lane", "limit", "outcome", "parts", "place",
-                 "quit", "task", "to", "waiter")  # fmt: skip
+    __slots__ = ("alarm", "calls", "deadline", "delivery", "failure", "group", "lane", "limit", "outcome", "parts",
+                 "place", "quit", "task", "to", "waiter")  # fmt: skip
 
     def __init__(self, group: Hashable, to: str, parts: int, *, lane: Lane, limit: float, deadline: float) -> None:
         self.group = group
@@ -101,6 +103,7 @@ class Item:
         self.waiter: asyncio.Future[None] | None = None
         self.delivery: Delivery | None = None
         self.place = 0
+        self.calls = CALLS.get()
         self.task: asyncio.Task[Any] | None = None
         self.quit: Callable[[Any, Leaving], None] | None = None
 
@@ -137,13 +140,21 @@ class Item:
     def fail(self, failure: Exception) -> None:
         """It could not even be tried; every caller gets an error of its own."""
         if self.outcome is None and self.failure is None:
-            self.failure = copy.copy(failure).with_traceback(None)
+            self.failure = _another(failure)
             self.delivery = None
             if self.waiter is not None and not self.waiter.done():
                 self.waiter.set_result(None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'over' if self.over else 'waiting'}>"
+
+
+def _another(failure: Exception) -> Exception:
+    # An exception that cannot be copied is shared: worse to read, but everybody hears of it.
+    try:
+        return copy.copy(failure).with_traceback(None)
+    except Exception:  # noqa: BLE001 - it is somebody else's class
+        return failure
 
 
 I = TypeVar("I", bound=Item)  # noqa: E741 - an item
@@ -211,6 +222,8 @@ class Flight(Generic[I, D]):
             self._delivery = delivery = self._deliver(items, older)
             for place, item in enumerate(items):
                 item.delivery, item.place = delivery, place
+            # A flight has a task of its own, and with it a context of its own.
+            CALLS.set(tuple([number for item in items for number in item.calls]))
             outcomes = await delivery.run()
             if delivery.ending is Ending.SETTLED:
                 for item, outcome in zip(items, outcomes, strict=True):

@@ -26,7 +26,8 @@ class AcceptEntry:
         message_id: the id it got.
         node: 1 or 2.
         at: sandbox time, seconds since the epoch.
-        tracking_data, restrictive_id: as the request gave them.
+        tracking_data: as the request gave it.
+        restrictive_id: as the request gave it.
         to: the number as it was asked for (before a 495 number became federal).
         text: as the request gave it, templates filled.
         protocol: ``v2``, ``v1``, ``soap``, ``smpp`` or ``smtp``.

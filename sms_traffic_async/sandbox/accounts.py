@@ -113,7 +113,8 @@ class Account:
     """A customer.
 
     Attributes:
-        login, password: of v1, SOAP, SMTP and SMPP.
+        login: of v1, SOAP, SMTP and SMPP.
+        password: of the same.
         balance: money left; may go below zero as far as ``credit`` allows.
         price: of one part.
         originators: registered senders, case-sensitive; others are refused with 436.

@@ -26,6 +26,7 @@ from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.reports import Reports
 from sms_traffic_async.sandbox.restrictive import RestrictiveIds
 from sms_traffic_async.sandbox.rules import AirEncoding, AirText, ReferenceBytes, SpamFilter, check_originator, on_air
+from sms_traffic_async.sandbox.stats import SandboxStats
 from sms_traffic_async.sandbox.store import KEEP_NEWEST, Store, StoredMessage
 from sms_traffic_async.sandbox.switches import Switches
 
@@ -127,6 +128,16 @@ class Platform:
         """Called with every new message, sent and inbound, in the block that takes it."""
         self.inbound = Inbound(self)
         """Takes messages of subscribers in; ``inbound.ways`` deliver them."""
+
+    @property
+    def stats(self) -> SandboxStats:
+        """Everything in numbers."""
+        return SandboxStats(
+            messages=self.store.total,
+            accepted=self.accepted.total,
+            findings=self.findings.total,
+            faults=len(self.faults),
+        )
 
     def prepare(self, draft: Draft, arrival: Arrival) -> Prepared | Refusal:
         """Everything that can speak against one message, in the platform's order; takes nothing."""

@@ -15,6 +15,7 @@ from sms_traffic_async.sandbox.accounts import Account
 from sms_traffic_async.sandbox.clock import SandboxClock
 from sms_traffic_async.sandbox.control_json import made, message_json
 from sms_traffic_async.sandbox.live import Live
+from sms_traffic_async.sandbox.masking import mask_url
 from sms_traffic_async.sandbox.pushes_log import PushAttempt, PushCall
 from sms_traffic_async.sandbox.pushes_settings import InboundSettings, PushSettings, Retries, ShortNumber
 from sms_traffic_async.sandbox.pushes_wire import HttpPush
@@ -141,7 +142,7 @@ def call_json(call: PushCall, clock: SandboxClock, *, whole: bool = False) -> di
         "attempts": [_attempt(one, clock, whole=whole) for one in call.attempts],
     }
     if isinstance(parcel, HttpPush):
-        value |= {"method": parcel.method, "url": parcel.url}
+        value |= {"method": parcel.method, "url": mask_url(parcel.url)}
     else:
         value |= {"method": "SMTP", "url": "{}:{}".format(*parcel.server)}
     if whole:

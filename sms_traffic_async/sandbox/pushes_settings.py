@@ -115,7 +115,8 @@ class ShortNumber:
         number: such as ``3299``.
         url: the script; with GET it may have the document's template ``{{message}}`` and so on in it.
         password: sent along where it is set.
-        method, charset: of the call; the answer is read in the same charset.
+        method: of the call.
+        charset: of the call; the answer is read in the same.
     """
 
     number: str
@@ -145,13 +146,14 @@ class InboundSettings:
     Attributes:
         smpp: over SMPP, to a receiver or transceiver; on, as on the platform.
         url: to a script; empty for none. With GET it may have the document's template in it.
-        method, charset: of that call.
+        method: of that call.
+        charset: of that call.
         email: to this address; empty for none.
         email_server: host and port of the mail server that takes those letters; ``None`` for the sandbox's relay.
             Without either nothing is sent.
-        email_subject, email_text: the letter, whose form is not documented, with ``{phone}``, ``{recipient}``,
-            ``{message}``, ``{sms_id}`` and ``{date}``.
-        short_numbers: these have scripts of their own.
+        email_subject: of the letter, whose form is not documented.
+        email_text: its text, with ``{phone}``, ``{recipient}``, ``{message}``, ``{sms_id}`` and ``{date}``.
+        short_numbers: these have scripts of their own, and what comes to them is forwarded in no other way.
         retries: what happens to calls that fail.
     """
 

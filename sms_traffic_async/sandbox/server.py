@@ -50,27 +50,27 @@ State: TypeAlias = Literal["new", "open", "closed"]
 class Sandbox:
     """The whole platform in one process, over one store, on two nodes.
 
-    Usable once: enter it, and everything it opened is closed on exit. It lives
-    in the loop that enters it.
+    Usable once: enter it, and everything it opened is closed on exit. It lives in the loop that enters it.
 
     Args:
         host: the address to listen on.
         ports: of the two nodes' HTTP; 0 takes a free one.
-        api_key, login, password: of the account that works out of the box.
+        api_key: of the account that works out of the box.
+        login: of the same account.
+        password: of the same account.
         switches: how open questions of the document are answered.
         pace: how long the steps of a message take.
         profile: a fault profile to start with.
         seed: of the faults.
         start: the first reading of the clock (an aware datetime); ``None`` for now.
         real_time: ``False`` stops the clock but for ``advance()``.
-        proxied: put a `FaultProxy` in front of every port; ``.urls`` then lead
-            through them, and ``.proxies`` breaks connections byte by byte.
+        proxied: put a `FaultProxy` in front of every port; ``.urls`` lead through it, ``.proxies`` breaks connections.
         keep: how many messages ``.messages`` shows.
         smtp_port: of the mail server; 0 takes a free one, ``None`` has no mail server.
         smtp_tls: lets the mail server offer STARTTLS.
-        mail_relay: host and port of an SMTP server that reply letters are sent to;
-            without it they are kept in ``.letters`` only.
-        smpp_ports, smpp_tls_ports: of the two nodes' SMPP; 0 takes a free one, ``None`` has none of the kind.
+        mail_relay: host and port of an SMTP server for reply letters; without it they are kept in ``.letters`` only.
+        smpp_ports: of the two nodes' SMPP; 0 takes a free one, ``None`` has none of the kind.
+        smpp_tls_ports: the same over TLS.
         config: a TOML file with accounts, numbers, switches and pace (docs/sandbox.md); what is given here goes before.
         data: a SQLite file that the state outlives a restart in (docs/sandbox.md); of one sandbox at a time.
         record: a file that everything is written to as it happens, for ``replay`` (docs/sandbox.md).

@@ -147,6 +147,12 @@ class Smsc:
         ]
         return tuple(sorted(found))
 
+    @property
+    def outstanding(self) -> int:
+        """What receivers are still to have: receipts that are due, wait or have no answer, and messages that wait."""
+        written = sum(link.session.in_flight for link in self._links)
+        return self._receipts.due + self.mail.waiting() + written
+
     def deliver(self, pdu: DeliverSm, *, login: str = "", node: int = 1) -> None:
         """Send one deliver_sm as it is to a login's receiver: binary, in a foreign coding, damaged.
 

@@ -34,8 +34,12 @@ class Inbound:
         self._references = count(1)
 
     def deliver(self, message: StoredMessage) -> None:
-        """Post a message in as many deliver_sms as it takes, unless the account's settings say no."""
-        if not self._platform.inbound.account_of(message).inbound.smpp:
+        """Post a message in as many deliver_sms as it takes, unless the account's settings say no.
+
+        A short number's messages go to its script: the document forwards by SMPP what comes to an "incoming number".
+        """
+        settings = self._platform.inbound.account_of(message).inbound
+        if not settings.smpp or settings.short_number(message.originator) is not None:
             return
         switches = self._platform.switches
         pdus = inbound_pdus(

@@ -73,6 +73,11 @@ class Receipts:
                 return self._write(message, one, status, error, self._platform.clock.now(), final=True)
         return False
 
+    @property
+    def due(self) -> int:
+        """Parts that asked for a receipt and whose message has not come to its end."""
+        return sum(map(len, self._wanted.values()))
+
     def clear(self) -> None:
         """Forget who asked."""
         self._wanted.clear()

@@ -39,8 +39,12 @@ class StoredMessage:
         id: its id; the first part's where parts have ids of their own.
         part_ids: one id a part (v1, SOAP); empty where the message has one id.
         direction: ``mt`` to a subscriber, ``mo`` from one.
-        protocol, node, request_id, ip: how it came.
-        login, department: whose it is.
+        protocol: how it came.
+        node: that took it, 0 or 1.
+        request_id: of the request it came in.
+        ip: that it came from.
+        login: whose it is.
+        department: of that login.
         to: the subscriber: the recipient of ``mt``, the sender of ``mo``.
         originator: the sender of ``mt``, the number written to of ``mo``.
         text: as it goes on the air.
@@ -49,7 +53,8 @@ class StoredMessage:
         status: the platform's word; ``""`` while there is none.
         error: the operator's reason, 1 to 17; 0 for none.
         history: every status with its time.
-        course, course_code: what its life is to bring; empty before it begins.
+        course: what its life is to bring; empty before it begins.
+        course_code: the reason that goes with it.
     """
 
     id: str

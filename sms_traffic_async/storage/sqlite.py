@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
-from sms_traffic_async.errors import ConfigurationError, SmsTrafficError
+from sms_traffic_async.errors import ConfigurationError, StorageClosed, StorageError
 
 __all__ = ("SqliteFile", "StorageClosed", "StorageError", "Work")
 
@@ -37,14 +37,6 @@ GROUP = 1_000
 MOST_WAITING = 100_000
 
 _PRAGMAS = ("busy_timeout=0", "locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-
-
-class StorageError(SmsTrafficError):
-    """The file could not be opened, read or written; nothing of this piece of work was kept."""
-
-
-class StorageClosed(StorageError):
-    """The file is closed, or closing."""
 
 
 class _Job:
@@ -123,6 +115,14 @@ class SqliteFile:
 
         Cancellation: before its group begins it is not done; after that it is, and nobody is told.
         """
+        return await self.submit(work)
+
+    def submit(self, work: Work[T]) -> asyncio.Future[T]:
+        """As ``run``; gives a future, so that no task is needed for it.
+
+        Raises:
+            StorageClosed, StorageError: it was not handed in.
+        """
         if self._closing or os.getpid() != self._pid:
             raise StorageClosed("the file is closed" if self._closing else "the file was opened before a fork")
         if len(self._waiting) >= MOST_WAITING:
@@ -134,7 +134,7 @@ class SqliteFile:
         if len(waiting) == 1:
             with self._wake:
                 self._wake.notify()
-        return await future
+        return future
 
     async def aclose(self) -> None:
         """Do what is waiting, commit it, and close the file. A second call waits for the first.

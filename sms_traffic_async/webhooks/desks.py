@@ -25,10 +25,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.messages import InboundMessage, StatusUpdate
+from sms_traffic_async.processing import processing
 from sms_traffic_async.protocols.pushes import BadItem, InboundPush, PushKind, encode_reply
-from sms_traffic_async.telemetry import Stats
-from sms_traffic_async.webhooks.complaints import Complaints
+from sms_traffic_async.telemetry import Stats, Telemetry
 from sms_traffic_async.webhooks.exchange import NotTaken
 from sms_traffic_async.webhooks.memory import Failures, Replies, Statuses
 from sms_traffic_async.webhooks.options import WebhookOptions
@@ -113,7 +114,7 @@ class Surroundings:
         complaints: where failures are told.
         now: seconds that never go back.
         set_aside: takes bad items; whether it could.
-        emit: takes events.
+        telemetry: takes events.
     """
 
     options: WebhookOptions
@@ -121,7 +122,7 @@ class Surroundings:
     complaints: Complaints
     now: Callable[[], float]
     set_aside: Callable[[Sequence[BadItem]], Awaitable[bool]]
-    emit: Callable[[object], None]
+    telemetry: Telemetry
 
 
 class _Desk:
@@ -136,23 +137,30 @@ class _Desk:
         self._under_way = UnderWay()
 
     async def _call(
-        self, kind: PushKind, handler: Callable[[T], Awaitable[object]], value: T, seconds: float
+        self,
+        kind: PushKind,
+        handler: Callable[[T], Awaitable[object]],
+        value: T,
+        seconds: float,
+        ids: Sequence[str | None] = (None,),
     ) -> tuple[bool, object]:
         """Whether the handler took it, and what it returned.
 
         Raises:
             NotTaken: the handler does not take anything now.
         """
+        around = self._around
         try:
-            async with asyncio.timeout(seconds):
-                returned = await handler(value)
+            with processing(around.telemetry, around.now, kind, "webhook", ids):
+                async with asyncio.timeout(seconds):
+                    returned = await handler(value)
         except NotTaken:
             self._stats.count("webhooks.not_taken")
             raise
         except Exception as error:  # noqa: BLE001 - an application's fault must not break the receiver
             self._stats.count("webhooks.handler_failures")
             self._complaints.about("a handler of pushes failed: %s", type(error).__name__)
-            self._around.emit(HandlerFailed(kind=kind, error=error))
+            self._around.telemetry.emit(HandlerFailed(kind=kind, error=error))
             return False, None
         self._failures.taken += 1
         return True, returned
@@ -230,7 +238,9 @@ class StatusDesk(_Desk):
         return failed, 0
 
     async def _offer(self, updates: Sequence[StatusUpdate], seconds: float) -> bool:
-        taken, _ = await self._call("statuses", self._handler, tuple(updates), seconds)
+        taken, _ = await self._call(
+            "statuses", self._handler, tuple(updates), seconds, [update.message_id for update in updates]
+        )
         if taken:
             self._remember(updates)
             self._stats.count("webhooks.statuses", len(updates))

@@ -15,7 +15,7 @@ from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.webhooks.options import UNIX, Network, WebhookOptions
 
-__all__ = ("SECRET_LEAST", "Gate", "same_secret")
+__all__ = ("SECRET_LEAST", "Gate", "hidden", "same_secret")
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -30,6 +30,13 @@ _MOST_HOPS = 32
 def same_secret(given: str, known: Secret) -> bool:
     """Compare in constant time; whatever characters the given one has."""
     return compare_digest(given.encode("utf-8", "surrogatepass"), known.reveal().encode("utf-8"))
+
+
+def hidden(secret: Secret | str | Iterable[Secret | str] | None) -> tuple[Secret, ...] | None:
+    """The same where a traceback printed with locals shows nothing of it."""
+    if secret is None:
+        return None
+    return tuple(map(Secret, (secret,) if isinstance(secret, Secret | str) else secret))
 
 
 class Gate:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.protocols.http.caps import BodyTooLarge, read_capped
 from sms_traffic_async.protocols.pushes import (
     BadItem,
@@ -24,7 +25,6 @@ from sms_traffic_async.protocols.pushes import (
 from sms_traffic_async.protocols.pushes.forms import Fields, decode_value
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.telemetry import Stats
-from sms_traffic_async.webhooks.complaints import Complaints
 from sms_traffic_async.webhooks.exchange import Incoming, Reply
 from sms_traffic_async.webhooks.gate import Gate, same_secret
 from sms_traffic_async.webhooks.options import WebhookOptions

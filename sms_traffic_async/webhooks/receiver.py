@@ -25,10 +25,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
+from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.protocols.pushes import BadItem, InboundPush, PushKind, StatusPush
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.telemetry import Stats, Telemetry, get_logger
-from sms_traffic_async.webhooks.complaints import Complaints
 from sms_traffic_async.webhooks.desks import (
     InboundDesk,
     InboundHandler,
@@ -38,7 +38,7 @@ from sms_traffic_async.webhooks.desks import (
     Surroundings,
 )
 from sms_traffic_async.webhooks.exchange import Incoming, NotTaken, Reply, once, used_headers
-from sms_traffic_async.webhooks.gate import Gate
+from sms_traffic_async.webhooks.gate import Gate, hidden
 from sms_traffic_async.webhooks.options import WebhookOptions
 from sms_traffic_async.webhooks.reader import BUSY, Push, Reader
 from sms_traffic_async.webhooks.routes import secrets_in
@@ -106,8 +106,8 @@ class Receiver:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._options = options or WebhookOptions()
+        secret = hidden(secret)
         self._gate = Gate(secret, self._options)
-        del secret  # a traceback printed with locals shows this frame
         self._telemetry = telemetry or Telemetry()
         self._clock = clock
         self._complaints = Complaints(get_logger("webhooks"), clock.monotonic)
@@ -119,7 +119,7 @@ class Receiver:
             complaints=self._complaints,
             now=clock.monotonic,
             set_aside=self._set_aside,
-            emit=self._telemetry.emit,
+            telemetry=self._telemetry,
         )
         self._statuses = statuses and StatusDesk(statuses, around)
         self._inbound = InboundDesk(inbound, short_number, around)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from sms_traffic_async.clock import Clock
-from sms_traffic_async.delivery.inbound import InboundNotTaken
+from sms_traffic_async.errors import InboundNotTaken
 from sms_traffic_async.messages import InboundMessage, StatusUpdate
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.telemetry import Telemetry

@@ -14,6 +14,8 @@ ROOT = HERE.parents[1]
 LIST = HERE / "public_names.txt"
 PUBLIC_MODULES = (
     "sms_traffic_async",
+    "sms_traffic_async.events",
+    "sms_traffic_async.otel",
     "sms_traffic_async.text",
     "sms_traffic_async.sandbox",
     "sms_traffic_async.testing",

@@ -5,7 +5,7 @@ import pytest
 from sms_traffic_async.errors import ConfigurationError, LocalProtocolError
 from sms_traffic_async.protocols.smpp.pdu import DeliverSm, Tlvs
 from sms_traffic_async.sandbox import FaultRule, Lose, Sandbox
-from sms_traffic_async.sandbox.pushes_settings import InboundSettings
+from sms_traffic_async.sandbox.pushes_settings import InboundSettings, ShortNumber
 from tests.sandbox.foreign import Foreign
 from tests.sandbox.smpp_kit import RECEIVER, TRANSMITTER, Esme, settle
 from tests.sandbox.v1_kit import V1
@@ -55,6 +55,14 @@ async def test_codings(sandbox: Sandbox, coding: str, text: str, expected: list[
 async def test_parts(sandbox: Sandbox, parts: str, expected: list[tuple[int, int, bytes]]) -> None:
     sandbox.switches = sandbox.switches.changed({"smpp_inbound_parts": parts})
     assert await inbound(sandbox, "a" * 200, len(expected)) == expected
+
+
+async def test_a_short_numbers_messages_go_to_its_script_and_nowhere_else(sandbox: Sandbox) -> None:
+    """Document, "Короткий номер": a script; forwarding by SMPP is a setting of an incoming number."""
+    script = ShortNumber(number=NUMBER, url="http://127.0.0.1:9/")
+    sandbox.accounts.get().inbound = InboundSettings(short_numbers=(script,))
+    sandbox.platform.inbound(sender=SENDER, recipient=NUMBER, text="short")
+    assert await inbound(sandbox, "long", number="79990001122") == [(0, 0, b"long")]
 
 
 async def test_sar_parameters(sandbox: Sandbox) -> None:

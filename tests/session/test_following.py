@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from sms_traffic_async import DeadlineExceeded, Message, RequestFailed
+from sms_traffic_async import ConfigurationError, DeadlineExceeded, Message, RequestFailed
 from sms_traffic_async.delivery.values import TrackedUpdate
 from sms_traffic_async.sandbox import Drop, EarlyReceipt, FaultRule, Latency, Lose, Sandbox
 from sms_traffic_async.sandbox.effects import Duplicate
@@ -164,6 +164,20 @@ async def test_views_share(sandbox: Sandbox) -> None:
         async with view.updates(finals_only=True) as updates:
             sent = await sms.send(NUMBER, "Код")
             assert await sms.wait_for(sent) == await view.wait_for(sent) == await anext(updates)
+
+
+async def test_following_needs_no_reader_yet(sandbox: Sandbox) -> None:
+    async with session(sandbox) as sms:
+        sent = await sms.send(NUMBER, LONG, via="v1")
+        await sms.follow(sent)
+        await asyncio.sleep(60)
+        async with sms.updates(finals_only=True) as updates:
+            update = await anext(updates)
+        assert (update.message_ids, update.key, update.status) == (sent.message_ids, sent.key, "Delivered")
+        with pytest.raises(ConfigurationError, match="follow takes"):
+            await sms.follow(7)  # type: ignore[arg-type]  # what is not typed is told too
+    with pytest.raises(RequestFailed, match="closed"):
+        await sms.follow(sent)
 
 
 async def test_a_wait_that_is_cancelled_or_runs_out_leaves_nothing(sandbox: Sandbox) -> None:

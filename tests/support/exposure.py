@@ -35,7 +35,15 @@ def _parts(error: BaseException) -> Iterator[str]:
     yield repr(vars(error))
     for frame, _ in traceback.walk_tb(error.__traceback__):
         if not frame.f_code.co_filename.startswith(TESTS):
-            yield f"{frame.f_code.co_qualname}: {frame.f_locals!r}"
+            yield from (f"{frame.f_code.co_qualname}: {name}={_printed(it)}" for name, it in frame.f_locals.items())
+
+
+def _printed(value: object) -> str:
+    """As ``traceback`` does: what is half made cannot print itself."""
+    try:
+        return repr(value)
+    except AttributeError:
+        return "<unprintable>"
 
 
 def pickled(error: BaseException) -> BaseException:

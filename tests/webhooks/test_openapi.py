@@ -54,13 +54,13 @@ def check(case: schemathesis.Case[Any], secret: str) -> None:
 
 
 @of_router.parametrize()
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_the_router(case: schemathesis.Case[Any]) -> None:
     check(case, SECRET)
 
 
 @of_app.parametrize()
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_the_app(case: schemathesis.Case[Any]) -> None:
     check(case, SECRET)
 

@@ -15,7 +15,7 @@ from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.ports import Headers, Response
 from sms_traffic_async.protocols.http.stage import Stage, safe_cause
 from sms_traffic_async.settings import Node, Timeouts
-from sms_traffic_async.telemetry import RequestFinished
+from sms_traffic_async.telemetry import CALLS, RequestFinished
 
 __all__ = ("HttpRequest", "Try", "TryFailed", "bare")
 
@@ -209,6 +209,7 @@ class Try:
                     seconds=ended - self.started,
                     verdict=verdict,
                     status=status,
+                    calls=CALLS.get(),
                 )
             )
 

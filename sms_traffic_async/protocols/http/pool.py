@@ -59,6 +59,7 @@ class HttpPool:
         self.circuit = CredentialCircuit()
         self.logins = RefusedLogins()
         self._options = settings.http
+        self._rate = settings.http.rate
         # Beside nodes on loopback, SOAP's default address is not meant: no certificates are loaded for its sake.
         soap = () if settings.soap == SoapOptions() else settings.soap.nodes
         self._tls = any(node.url.startswith("https:") for node in (*settings.nodes, *soap))
@@ -78,13 +79,32 @@ class HttpPool:
             credential: its public id.
             node: where limits are counted per node; else ``None``.
         """
-        rate = self._options.rate
+        rate = self._rate
         if rate is None:
             return None
         limiter = self._limiters.get((credential, node))
         if limiter is None:
             limiter = self._limiters[credential, node] = RateLimiter(rate * SHARE_OF_RATE, window=Window(rate))
         return limiter
+
+    @property
+    def rate(self) -> float | None:
+        """Requests a second of each credential. Setting it holds for those that wait already, too.
+
+        Raises:
+            ConfigurationError: neither None nor a finite number above 0.
+        """
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float | None) -> None:
+        self._rate = RateLimiter(rate).rate  # which checks it
+        for limiter in self._limiters.values():
+            limiter.rate = None if rate is None else rate * SHARE_OF_RATE
+            if rate is None or limiter.window is None:
+                limiter.window = None if rate is None else Window(rate)
+            else:
+                limiter.window.rate = rate
 
     def ready(self, *, report: bool = False) -> Sender | None:
         """The way out, if it is open already."""

@@ -92,6 +92,7 @@ class V1Batching:
         self.batcher: Batcher[V1Item] = Batcher(
             self, life=scopes.life, clock=calls.clock, slots=http.in_flight, most=http.batch
         )
+        self.batcher.gauges(calls.telemetry.stats, "v1")
 
     def item(
         self,

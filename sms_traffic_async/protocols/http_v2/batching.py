@@ -31,6 +31,7 @@ from sms_traffic_async.protocols.http_v2.sending import Delivery
 from sms_traffic_async.protocols.lanes import Lane
 from sms_traffic_async.protocols.overdue import overdue
 from sms_traffic_async.protocols.scopes import Scopes
+from sms_traffic_async.telemetry import CALLS
 
 __all__ = ("V2Batching", "V2Item", "item_of", "shared_batch")
 
@@ -74,6 +75,7 @@ class V2Item(Item):
         self.deadline = deadline
         self.alarm = self.outcome = self.failure = self.waiter = self.delivery = self.task = self.quit = None
         self.place = 0
+        self.calls = CALLS.get()
         label = message.tracking_data
         self.key = ""
         self.label = self.tracking_data = label or ""
@@ -216,6 +218,7 @@ class V2Batching:
         self.batcher: Batcher[V2Item] = Batcher(
             self, life=life, clock=calls.clock, slots=http.in_flight, most=http.batch
         )
+        self.batcher.gauges(calls.telemetry.stats, "v2")
 
     def item(self, message: Message, lane: Lane, timeout: float | None) -> V2Item | InvalidMessage:
         """See ``item_of``."""

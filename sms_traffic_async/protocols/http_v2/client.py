@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 from sms_traffic_async.errors import InvalidMessage, OutcomeUnknown, SendError
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Balance, Message, Submission
+from sms_traffic_async.observing import Observed
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.protocols.flight import Slot
 from sms_traffic_async.protocols.http.shared import Shared
@@ -359,8 +360,12 @@ class HttpV2:
             shared=True,
             maybe_at=None if since is None else now - since,
         )
-        outcomes = await self._finish(delivery)
-        return outcomes or None
+        if not calls.telemetry.scoped:
+            return await self._finish(delivery) or None
+        with Observed(calls.telemetry, calls.clock, "v2", messages=len(batch.members)) as scope:
+            outcomes = await self._finish(delivery)
+            scope.sent_all(outcomes)
+            return outcomes or None
 
     async def _deliver(
         self,

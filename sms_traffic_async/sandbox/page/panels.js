@@ -14,10 +14,24 @@ const tried = async (work) => {
   try { await work(); } catch (error) { toast(error.message); }
 };
 
-const frame = (name, ...content) => fill(box,
-  h("header", { class: "head" }, h("h2", {}, w(name)),
-    h("button", { type: "button", class: "quiet", id: "panel-close", "aria-label": w("close"), onclick: close }, "✕")),
-  content);
+// What somebody typed and did not send yet: a panel that is drawn again keeps it.
+const typed = new Map();
+box.addEventListener("input", ({ target }) => { if (target.name) typed.set(target.name, target.value); });
+
+const frame = (name, ...content) => {
+  const held = box.contains(document.activeElement) ? document.activeElement.name : undefined;
+  fill(box,
+    h("header", { class: "head" }, h("h2", {}, w(name)),
+      h("button", { type: "button", class: "quiet", id: "panel-close", "aria-label": w("close"), onclick: close }, "✕")),
+    content);
+  for (const [field, value] of typed) {
+    const control = box.querySelector(`[name="${field}"]`);
+    if (!control) continue;
+    control.value = value;
+    control.dispatchEvent(new Event("change"));
+  }
+  if (held) box.querySelector(`[name="${held}"]`)?.focus();
+};
 
 const input = (name, attributes = {}) => h("input", { name, autocomplete: "off", ...attributes });
 const label = (word, control) => h("label", {}, h("span", {}, word), control);
@@ -27,7 +41,12 @@ const select = (name, values, empty) => h("select", { name }, empty === undefine
 function form(action, ...content) {
   return h("form", { class: "form", onsubmit: (event) => {
     event.preventDefault();
-    tried(() => action(Object.fromEntries(new FormData(event.target)), event.target));
+    const values = Object.fromEntries(new FormData(event.target));
+    const before = new Map(typed);
+    typed.clear();
+    tried(async () => {
+      try { await action(values, event.target); } catch (error) { before.forEach((value, field) => typed.set(field, value)); throw error; }
+    });
   } }, content);
 }
 
@@ -186,6 +205,7 @@ const PANELS = { clock: clockPanel, faults: faultsPanel, pushes: pushesPanel, nu
 
 export function toggle(name) {
   if (open === name) return close();
+  typed.clear();
   open = name;
   box.hidden = false;
   mark();
@@ -194,6 +214,7 @@ export function toggle(name) {
 
 export function close() {
   const name = open;
+  typed.clear();
   open = null;
   box.hidden = true;
   mark();

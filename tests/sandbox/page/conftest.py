@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from sms_traffic_async import SmsTraffic
@@ -25,7 +26,11 @@ QUIET = (
 )
 
 
-@pytest.fixture
+# One browser and one event loop for all tests of the page: starting it costs more than most of them.
+shared = pytest_asyncio.fixture(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     path = peer("chromium", "chromium")
     async with async_playwright() as playwright:
@@ -34,19 +39,19 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@shared
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox() as sandbox:
         yield sandbox
 
 
-@pytest.fixture
+@shared
 async def sms(sandbox: Sandbox) -> AsyncIterator[SmsTraffic]:
     async with SmsTraffic(**sandbox.client_options()) as sms:
         yield sms
 
 
-@pytest.fixture
+@shared
 async def page(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Page]:
     """The open page; what goes wrong in it fails the test."""
     context = await browser.new_context(viewport={"width": 1360, "height": 860}, locale="en-GB")

@@ -17,6 +17,8 @@ from sms_traffic_async import SmsTraffic
 from sms_traffic_async.sandbox import Rate, Sandbox
 from sms_traffic_async.sandbox.network import Refuse
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 ROWS = "#list .row"
 
 
@@ -134,6 +136,18 @@ async def test_faults_are_switched_on_and_off(page: Page, sandbox: Sandbox, shot
     await page.click("[data-profile=healthy]")
     await expect(page.locator(".panel")).to_contain_text("everything works")
     assert not list(sandbox.faults)
+
+
+async def test_what_is_typed_stays_when_a_panel_is_drawn_again(page: Page, sandbox: Sandbox) -> None:
+    await page.click("[data-panel=faults]")
+    await page.select_option("[name=protocol]", "v2")
+    await page.select_option("[name=effect]", "latency")
+    await page.fill("[name=nth]", "3")
+    await page.locator("[name=nth]").blur()
+    await page.request.put(f"{sandbox.page_url}_sandbox/faults/profile", data={"name": "throttled"})
+    await expect(page.locator(".rules")).to_contain_text("throttle")
+    typed = [await page.input_value(f"[name={name}]") for name in ("protocol", "effect", "nth")]
+    assert typed == ["v2", "latency", "3"]
 
 
 async def test_only_faults_that_can_happen_are_offered(page: Page, sandbox: Sandbox) -> None:

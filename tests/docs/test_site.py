@@ -1,0 +1,52 @@
+"""The documentation site is whole: every page has a place, and the reference shows every public name."""
+
+import html
+import re
+import runpy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+SITE = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+
+
+def pages(part: Any) -> list[str]:
+    if isinstance(part, str):
+        return [part]
+    values = part.values() if isinstance(part, dict) else part
+    return [page for one in values for page in pages(one)]
+
+
+def test_every_page_has_a_place() -> None:
+    there = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert sorted(pages(SITE["nav"])) == sorted(there)
+
+
+def test_the_reference_shows_every_public_name() -> None:
+    shown = {
+        name
+        for page in (ROOT / "docs" / "api").glob("*.md")
+        for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    public = (ROOT / "tests" / "house" / "public_names.txt").read_text(encoding="utf-8").split()
+    assert not set(public) - shown - {"sms_traffic_async.__version__"}
+
+
+def test_the_picture_shows_the_house_as_it_is() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "_generate_picture.py"))
+    drawn = (ROOT / "docs" / "images" / "house.svg").read_text(encoding="utf-8")
+    edges = {f"{here} > {there}" for here, there in made["read"]().edges}
+    assert {html.unescape(edge) for edge in re.findall(r'data-edge="([^"]*)"', drawn)} == edges, (
+        "run docs/_generate_picture.py"
+    )
+
+
+def test_links_lead_somewhere() -> None:
+    missing = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not missing
