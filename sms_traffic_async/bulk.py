@@ -70,7 +70,7 @@ class BulkSend:
         if progress is not None and (not callable(cast("object", progress)) or inspect.iscoroutinefunction(progress)):
             raise ConfigurationError("progress is a plain function of the summary")
         self._source = Source(messages)
-        self.summary = BulkSummary(total=self._source.total)
+        self.summary: BulkSummary = BulkSummary(total=self._source.total)
         self._limiter = None if rate is None else RateLimiter(rate)
         self._send = send
         self._life = life

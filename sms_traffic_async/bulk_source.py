@@ -40,7 +40,7 @@ class Source:
         self._context = contextvars.Context()
         self._sync: Iterator[Message] | None = None
         self._reader: _Reader | None = None
-        self.taken = 0
+        self.taken: int = 0
 
     @property
     def spare(self) -> Message | None:

@@ -42,9 +42,9 @@ class Connections:
         self.settings = settings
         self.clock = clock
         self.telemetry = telemetry
-        self.life = Life()
-        self.pauses = Pauses()
-        self.nodes = self._node_set(settings.nodes)
+        self.life: Life = Life()
+        self.pauses: Pauses = Pauses()
+        self.nodes: NodeSet = self._node_set(settings.nodes)
         # Imported now, where an application starts, and not inside its loop at the first message.
         credentials = settings.credentials
         if credentials.api_key is not None:

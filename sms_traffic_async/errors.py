@@ -160,7 +160,7 @@ class SendError(SmsTrafficError):
         self.code = code
         self.node = node
         self.message_key = message_key
-        self.advice = advice or self._next_step
+        self.advice: str = advice or self._next_step
         said = text if text.endswith((".", "!", "?", "…")) else f"{text}."
         fate = "" if self._fate[:-1].casefold() in said.casefold() else self._fate
         super().__init__(" ".join(part for part in (said, fate, self.advice) if part))
@@ -182,7 +182,7 @@ class NotSent(SendError):
     def __init__(self, text: str, *, reason: NotSentReason, advice: str = "", **rest: Any) -> None:
         super().__init__(text, advice=advice or _AFTER_NOT_SENT.get(reason, ""), **rest)
         self.reason: NotSentReason = reason
-        self.retryable = reason in {"unreachable", "overloaded", "closed"}
+        self.retryable: bool = reason in {"unreachable", "overloaded", "closed"}
 
 
 class Rejected(SendError):

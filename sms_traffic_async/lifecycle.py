@@ -90,7 +90,7 @@ class Life:
     """Binding, ownership of tasks, and the orderly end."""
 
     def __init__(self) -> None:
-        self.state = State.FREE
+        self.state: State = State.FREE
         self.calls: set[Call] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None

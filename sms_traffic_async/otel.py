@@ -74,7 +74,7 @@ class OtelHooks:
     def __init__(
         self, *, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
     ) -> None:
-        self.active = importlib.util.find_spec("opentelemetry") is not None
+        self.active: bool = importlib.util.find_spec("opentelemetry") is not None
         if not self.active:
             _log.info("OpenTelemetry is not installed: no spans and no metrics are made")
             return

@@ -105,8 +105,8 @@ class SandboxThread:
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self._sandbox: Sandbox | None = None
-        self.inbox = Inbox(self)
-        self.faults = SandboxFaults(self)
+        self.inbox: Inbox = Inbox(self)
+        self.faults: SandboxFaults = SandboxFaults(self)
 
     def __enter__(self) -> Self:
         self.start()

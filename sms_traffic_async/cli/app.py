@@ -35,7 +35,7 @@ from sms_traffic_async.errors import SmsTrafficError
 
 __all__ = ("app", "run")
 
-app = cyclopts.App(
+app: cyclopts.App = cyclopts.App(
     name="sms-traffic",
     version=__version__,
     help=(

@@ -91,7 +91,7 @@ class Journal:
         self.path = path
         self.identity = identity
         self.fates = fates
-        self.id = ""
+        self.id: str = ""
         self._file = file
         self._guard = threading.Lock()
         self._places = array("Q", bytes(8 * len(fates)))

@@ -67,7 +67,7 @@ class Run:
         self._failures_in_a_row = 0
         self._reading = threading.Lock()
         self._closed = False
-        self.stopping = False
+        self.stopping: bool = False
         self.error: SendError | None = None
         """Why the run was given up: nothing that follows could go better."""
 

@@ -22,7 +22,7 @@ __all__ = ("NAME", "app")
 
 COLUMNS = ("id", "name", "created_at")
 
-app = cyclopts.App(
+app: cyclopts.App = cyclopts.App(
     name=NAME,
     help="Print the account's mailing lists; show, fill and empty them. Needs login and password.",
 )

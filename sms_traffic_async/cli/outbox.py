@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ("At", "app")
 
-app = cyclopts.App(name="outbox", help="Make an outbox, look into it, and retry or delete what is in it.")
+app: cyclopts.App = cyclopts.App(name="outbox", help="Make an outbox, look into it, and retry or delete what is in it.")
 
 VARIABLE = f"{ENV_PREFIX}OUTBOX"
 KEY_VARIABLE = f"{ENV_PREFIX}OUTBOX_KEY"

@@ -151,8 +151,8 @@ class Output:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self.out = _console(sys.stdout)
-        self.err = _console(sys.stderr)
+        self.out: Console = _console(sys.stdout)
+        self.err: Console = _console(sys.stderr)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON object on one line."""

@@ -16,7 +16,7 @@ from sms_traffic_async.cli.output import Exit, Output
 NAME = "sandbox"
 __all__ = ("NAME", "app")
 
-app = cyclopts.App(
+app: cyclopts.App = cyclopts.App(
     name=NAME,
     help="Serve the local platform until Ctrl-C; look into a running one, write as a subscriber, push statuses.",
 )

@@ -61,8 +61,8 @@ class Book:
         self.finished: Recent[str, TrackedUpdate] = Recent(options.finished)
         self.held: Recent[str, StatusUpdate] = Recent(options.early)
         self.conflicts: deque[StatusUpdate] = deque(maxlen=CONFLICTS)
-        self.hand_on = options.strangers == "hand_on"
-        self.count = 0
+        self.hand_on: bool = options.strangers == "hand_on"
+        self.count: int = 0
         self._most = options.most
         self._stats = stats
         self._told = told

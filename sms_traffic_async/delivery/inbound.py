@@ -109,7 +109,7 @@ class Inbound:
         self._handling: set[asyncio.Future[bool]] = set()
         self._taken = 0
         self._repeated = 0
-        self.closed = False
+        self.closed: bool = False
 
     @property
     def stats(self) -> InboundStats:

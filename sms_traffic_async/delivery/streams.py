@@ -54,8 +54,8 @@ class _Box:
 
     def __init__(self) -> None:
         self.items: OrderedDict[tuple[str, str], TrackedUpdate] = OrderedDict()
-        self.passing = 0  # how many of them are intermediate
-        self.skipped = 0
+        self.passing: int = 0  # how many of them are intermediate
+        self.skipped: int = 0
 
     def put(self, update: TrackedUpdate, most: int) -> None:
         key, items = _place(update), self.items
@@ -130,7 +130,7 @@ class Readers:
         self._streams: list[UpdateStream] = []
         self._pending = _Box()
         self._holders: dict[str, int] = {}
-        self.closed = False
+        self.closed: bool = False
 
     def room(self) -> int:
         """How many more final statuses the slowest reader can take, or the one that left just now and comes back."""
@@ -222,7 +222,7 @@ class UpdateStream:
     """
 
     def __init__(self, readers: Readers, *, finals_only: bool, opened: Callable[[], None] | None = None) -> None:
-        self.box = _Box()
+        self.box: _Box = _Box()
         self.finals_only = finals_only
         self._readers = readers
         self._opened = opened

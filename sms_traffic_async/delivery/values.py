@@ -100,19 +100,19 @@ class Tracked:
     def __init__(
         self, message_id: str, more: tuple[str, ...], *, via: Via | None, key: str | None, until: float
     ) -> None:
-        self.message_id = message_id
-        self.more = more
+        self.message_id: str = message_id
+        self.more: tuple[str, ...] = more
         self.via: Via | None = via
-        self.key = key
-        self.until = until
+        self.key: str | None = key
+        self.until: float = until
         self.known: StatusUpdate | None = None
         self.parts: dict[str, StatusUpdate] | None = None
         self.told: MessageStatus | None = None
         self.waiters: list[asyncio.Future[TrackedUpdate]] | None = None
         self.due: float | None = None
-        self.rung = 0
-        self.kept = False
-        self.ended = False
+        self.rung: int = 0
+        self.kept: bool = False
+        self.ended: bool = False
 
     @classmethod
     def of(cls, sent: Submission, *, until: float) -> Tracked:

@@ -59,7 +59,7 @@ class Following:
         self._sms = sms
         self._keep = keep
         self._clock = clock
-        self.ready = asyncio.Event()
+        self.ready: asyncio.Event = asyncio.Event()
         self._early: OrderedDict[str, News] = OrderedDict()
 
     async def follow(self) -> None:

@@ -78,7 +78,7 @@ class Database:
     def __init__(
         self, dsn: str | Secret, *, size: int = 4, clock: Clock = SYSTEM_CLOCK, patience: float = 30.0
     ) -> None:
-        self.dsn = Secret(dsn)
+        self.dsn: Secret = Secret(dsn)
         del dsn  # a traceback printed with locals shows this frame
         library = port.asyncpg()
         self._kinds = (
@@ -88,8 +88,8 @@ class Database:
             OSError,
             TimeoutError,
         )
-        self.works = 0
-        self.reconnects = 0
+        self.works: int = 0
+        self.reconnects: int = 0
         self._clock = clock
         self._size = size
         self._patience = patience

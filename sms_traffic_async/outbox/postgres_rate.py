@@ -60,7 +60,7 @@ class SharedRate:
         if type(rate) not in {int, float} or not 0 < rate <= FASTEST:
             raise ConfigurationError("a rate is a number of units per second greater than 0")
         self.name = name
-        self.rate = float(rate)
+        self.rate: float = float(rate)
         self._database = database
         self._clock = clock
         self._made = False

@@ -92,7 +92,7 @@ class Worker:
         self._codec = codec
         self._most = (most or settings.http.batch) if keyed else 1
         self._at_once = at_once or (settings.http.in_flight if keyed else UNKEYED_AT_ONCE)
-        self.telemetry = telemetry or Telemetry()
+        self.telemetry: Telemetry = telemetry or Telemetry()
         self._clock = clock
         self._active: dict[str, Unit] = {}
         self._held_at = 0.0

@@ -158,7 +158,7 @@ class MemoryStore:
         self._capacity = capacity
         self._windows: dict[str, _Window] = {}
         self._order: list[tuple[float, str]] = []
-        self.evicted = 0
+        self.evicted: int = 0
 
     def __len__(self) -> int:
         return len(self._windows)

@@ -74,8 +74,8 @@ class Breaker:
 
     def __init__(self, *, suspect_after: float) -> None:
         self._suspect_after = suspect_after
-        self.in_flight = 0
-        self.failures = 0
+        self.in_flight: int = 0
+        self.failures: int = 0
         self._quiet_since = 0.0
         self._opened = False
         self._silenced = False

@@ -38,7 +38,7 @@ class OnlyTo:
     __slots__ = ("_numbers", "_prefixes", "active")
 
     def __init__(self, entries: Iterable[str] | None) -> None:
-        self.active = entries is not None
+        self.active: bool = entries is not None
         read = _read(entries or ())
         del entries  # a traceback printed with locals shows this frame
         if isinstance(read, ConfigurationError):

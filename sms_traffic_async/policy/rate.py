@@ -146,8 +146,8 @@ class RateLimiter:
         # Since the latest "too many": what was accepted; and when that was.
         self._accepted = 0.0
         self._throttled_at = -math.inf
-        self.line = Line()
-        self.window = window
+        self.line: Line = Line()
+        self.window: Window | None = window
 
     @property
     def rate(self) -> float | None:

@@ -30,7 +30,7 @@ class Line:
 
     def __init__(self) -> None:
         self.places: OrderedDict[asyncio.Future[None], float] = OrderedDict()
-        self.cost = 0.0
+        self.cost: float = 0.0
 
     def leave(self, place: asyncio.Future[None]) -> None:
         """One goes, served or not: whoever is first now is told so."""

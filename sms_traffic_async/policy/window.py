@@ -39,8 +39,8 @@ class Passage:
     __slots__ = ("took", "went")
 
     def __init__(self, went: float) -> None:
-        self.went = went
-        self.took = 0.0
+        self.went: float = went
+        self.took: float = 0.0
 
 
 class Window:

@@ -38,7 +38,7 @@ class BatchSize:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.now = min(most, START)
+        self.now: int = min(most, START)
         self._w = self._n = self._t = self._nn = self._nt = 0.0
 
     @property

@@ -96,7 +96,7 @@ class Batcher(Generic[I]):
         self._lanes: Lanes[I] = Lanes()
         self._crowd: OrderedDict[I, None] = OrderedDict()
         self._alarms: Alarms[I] = Alarms(clock, self._ring)
-        self.size = BatchSize(most)
+        self.size: BatchSize = BatchSize(most)
 
     @property
     def waiting(self) -> int:

@@ -91,19 +91,19 @@ class Item:
                  "place", "quit", "task", "to", "waiter")  # fmt: skip
 
     def __init__(self, group: Hashable, to: str, parts: int, *, lane: Lane, limit: float, deadline: float) -> None:
-        self.group = group
-        self.lane = lane
-        self.to = to
-        self.parts = parts
-        self.limit = limit
-        self.deadline = deadline
+        self.group: Hashable = group
+        self.lane: Lane = lane
+        self.to: str = to
+        self.parts: int = parts
+        self.limit: float = limit
+        self.deadline: float = deadline
         self.alarm: float | None = None
         self.outcome: Outcome | None = None
         self.failure: Exception | None = None
         self.waiter: asyncio.Future[None] | None = None
         self.delivery: Delivery | None = None
-        self.place = 0
-        self.calls = CALLS.get()
+        self.place: int = 0
+        self.calls: tuple[int, ...] = CALLS.get()
         self.task: asyncio.Task[Any] | None = None
         self.quit: Callable[[Any, Leaving], None] | None = None
 

@@ -55,7 +55,7 @@ class Lanes(Generic[Q]):
 
     def __init__(self) -> None:
         self._lanes: tuple[OrderedDict[Hashable, OrderedDict[Q, None]], ...] = tuple(OrderedDict() for _ in Lane)
-        self.waiting = 0
+        self.waiting: int = 0
         """How many wait."""
 
     def put(self, one: Q) -> None:

@@ -59,7 +59,7 @@ class Parcels(Generic[R, D]):
         self._under_way: tuple[R, D] | None = None
         self.delivery: D | None = None
         """The request sent last."""
-        self.sent = 0
+        self.sent: int = 0
         """How many requests were sent or tried to be."""
 
     async def run(self) -> None:

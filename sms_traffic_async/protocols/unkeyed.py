@@ -122,7 +122,7 @@ class UnkeyedDelivery(Generic[A]):
         if older is not None:
             self._record.follow(older._record)  # noqa: SLF001 - same class
             self._failed = older._failed  # noqa: SLF001 - same class
-        self.ending = Ending.SETTLED
+        self.ending: Ending = Ending.SETTLED
         self.description = ""
 
     async def run(self) -> tuple[Outcome, ...]:

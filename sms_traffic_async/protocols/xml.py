@@ -53,7 +53,7 @@ class Element:
     __slots__ = ("_text", "children", "name")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name: str = name
         self.children: list[Element] = []
         self._text: list[str] = []
 

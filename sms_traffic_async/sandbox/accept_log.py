@@ -58,7 +58,7 @@ class AcceptLog:
         self._clock = clock
         self._entries: deque[AcceptEntry] = deque()
         self._by_tracking: dict[str, int] = {}
-        self.total = 0
+        self.total: int = 0
         self.keepers: list[Callable[[AcceptEntry | None], None]] = []
         """Called with every entry; with ``None`` when all are forgotten."""
 

@@ -75,9 +75,9 @@ class Scheduled:
     __slots__ = ("args", "callback", "when")
 
     def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self.when = when
+        self.when: float = when
         self.callback: Callable[..., object] | None = callback
-        self.args = args
+        self.args: tuple[()] = args
 
     def cancel(self) -> None:
         """Not to fire any more. Doing it twice, or after it fired, changes nothing."""

@@ -13,12 +13,12 @@ from sms_traffic_async.sandbox.outcomes import COURSES
 
 __all__ = ("OPERATIONS", "Operation", "openapi")
 
-TEXT: Final = {"type": "string"}
-COUNT: Final = {"type": "integer", "minimum": 0}
-FLAG: Final = {"type": "boolean"}
-SECONDS: Final = {"type": "number", "minimum": 0}
-MOMENT: Final = {"type": ["string", "null"], "format": "date-time"}
-QUERY: Final = {"type": "string", "description": "As on the page: `to:7916 text:code is:sent -via:v1`"}
+TEXT: Final[dict[str, Any]] = {"type": "string"}
+COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
+FLAG: Final[dict[str, Any]] = {"type": "boolean"}
+SECONDS: Final[dict[str, Any]] = {"type": "number", "minimum": 0}
+MOMENT: Final[dict[str, Any]] = {"type": ["string", "null"], "format": "date-time"}
+QUERY: Final[dict[str, Any]] = {"type": "string", "description": "As on the page: `to:7916 text:code is:sent -via:v1`"}
 _QUERY_BOUND: Final = 1_000_000
 
 

@@ -90,7 +90,7 @@ class DataFile:
         self._accounts: dict[str, bytes] = {}
         self._task: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
-        self.problem = ""
+        self.problem: str = ""
         """Why nothing more is written; empty while all is well."""
 
     async def start(self) -> None:

@@ -157,7 +157,7 @@ class Faults:
         self._armed: list[_Armed] = []
         self._made = 0
         self.log: deque[FaultRecord] = deque(maxlen=KEEP_LOG)
-        self.injected = 0
+        self.injected: int = 0
         self.listeners: list[Callable[[], None]] = []
         """Called when the rules in use have changed."""
 

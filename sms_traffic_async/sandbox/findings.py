@@ -49,7 +49,7 @@ class Findings:
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
         self._kept: deque[Finding] = deque(maxlen=KEEP)
-        self.total = 0
+        self.total: int = 0
 
     def add(
         self,

@@ -69,18 +69,18 @@ class Call:
         self.query: bytes = scope["query_string"]
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         self.ip: str = scope["client"][0] if scope["client"] else ""
-        self.body = body
-        self.room = room
-        self.node = node
-        self.platform = platform
-        self.receive = receive
-        self.at = platform.clock.now()
-        self.request_id = platform.store.new_request_id()
+        self.body: bytes = body
+        self.room: HttpRoom = room
+        self.node: int = node
+        self.platform: Platform = platform
+        self.receive: Receive = receive
+        self.at: float = platform.clock.now()
+        self.request_id: str = platform.store.new_request_id()
         self.effects: tuple[Injected, ...] = ()
-        self.passed = False
+        self.passed: bool = False
         self.parsed: Any = None
         """What the room read of the request while it looked for the operation."""
-        self.operation = ""
+        self.operation: str = ""
         self.operation = room.operation(self)
 
     def header(self, name: bytes) -> str:

@@ -35,7 +35,7 @@ class HttpListener:
         self._app = app
         self._server: asyncio.Server | None = None
         self._state: ServerState | None = None
-        self.port = 0
+        self.port: int = 0
 
     async def start(self, host: str, port: int) -> None:
         """Listen.

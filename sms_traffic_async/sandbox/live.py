@@ -53,8 +53,8 @@ class Live:
         self._platform = platform
         self._changes: deque[StoredMessage | str] = deque(maxlen=KEEP_CHANGES)
         self._readers: set[asyncio.Future[None]] = set()
-        self.revision = 0
-        self.readers = 0
+        self.revision: int = 0
+        self.readers: int = 0
         platform.arrivals.append(self._arrived)
         platform.life.listeners.append(self._changed)
 

@@ -114,19 +114,19 @@ class Platform:
     ) -> None:
         self.clock = clock
         self.accounts = accounts
-        self.switches = switches or Switches()
-        self.store = Store(clock, keep_newest=keep)
-        self.accepted = AcceptLog(clock)
-        self.outcomes = Outcomes(outcomes)
-        self.life = Life(clock, pace or Pace())
-        self.faults = Faults(clock)
-        self.findings = Findings(clock)
-        self.restrictive = RestrictiveIds(clock, lambda: self.switches)
-        self.spam = SpamFilter(clock)
-        self.reports = Reports(self.store, clock, lambda: self.switches, lambda: self.life.pace)
+        self.switches: Switches = switches or Switches()
+        self.store: Store = Store(clock, keep_newest=keep)
+        self.accepted: AcceptLog = AcceptLog(clock)
+        self.outcomes: Outcomes = Outcomes(outcomes)
+        self.life: Life = Life(clock, pace or Pace())
+        self.faults: Faults = Faults(clock)
+        self.findings: Findings = Findings(clock)
+        self.restrictive: RestrictiveIds = RestrictiveIds(clock, lambda: self.switches)
+        self.spam: SpamFilter = SpamFilter(clock)
+        self.reports: Reports = Reports(self.store, clock, lambda: self.switches, lambda: self.life.pace)
         self.arrivals: list[Callable[[StoredMessage], None]] = []
         """Called with every new message, sent and inbound, in the block that takes it."""
-        self.inbound = Inbound(self)
+        self.inbound: Inbound = Inbound(self)
         """Takes messages of subscribers in; ``inbound.ways`` deliver them."""
 
     @property

@@ -75,7 +75,7 @@ class Pushes:
         self._slow: set[asyncio.Task[None]] = set()
         self._woken = 0
         self._attempts = self._failed = self._delivered = 0
-        self.log = PushLog()
+        self.log: PushLog = PushLog()
         self._calls = Calls(platform, self.log, relay)
         self.listeners: list[Callable[[PushCall], object]] = []
         """Called whenever a call was begun or got an answer."""

@@ -33,7 +33,7 @@ class Calls:
         self._log = log
         self._relay = relay
         self._number = 0
-        self.made = 0
+        self.made: int = 0
 
     def account(self, key: Key) -> Account | None:
         """Whose destination it is; ``None`` if that account is gone."""

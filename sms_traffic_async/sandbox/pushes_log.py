@@ -86,7 +86,7 @@ class PushLog:
     def __init__(self) -> None:
         self._calls: OrderedDict[str, PushCall] = OrderedDict()
         self._bytes = 0
-        self.total = 0
+        self.total: int = 0
 
     def add(self, call: PushCall) -> None:
         """Keep a call as long as there is room."""

@@ -75,8 +75,8 @@ class Held:
     __slots__ = ("entry", "left")
 
     def __init__(self, entry: Entry, left: int) -> None:
-        self.entry = entry
-        self.left = left
+        self.entry: Entry = entry
+        self.left: int = left
 
 
 class Route:
@@ -96,10 +96,10 @@ class Route:
         self.entries: deque[Entry] = deque()
         self.retries: deque[PushCall] = deque()
         self.held: list[Held] = []
-        self.failures = 0
-        self.not_before = 0.0
+        self.failures: int = 0
+        self.not_before: float = 0.0
         self.in_flight = 0
-        self.lost = 0
+        self.lost: int = 0
         self.woken = False
         self.gone = False
 

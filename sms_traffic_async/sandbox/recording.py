@@ -69,7 +69,7 @@ class Recorder:
         self._struck = 0
         self._task: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
-        self.problem = ""
+        self.problem: str = ""
         """Why nothing more is written; empty while all is well."""
 
     async def start(self) -> None:

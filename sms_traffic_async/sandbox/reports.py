@@ -89,9 +89,9 @@ class ReportJob:
         self.node = node
         self.principal = principal
         self.query = query
-        self.made_at = 0.0
+        self.made_at: float = 0.0
         self.content: Content | None = None
-        self.not_before = 0.0
+        self.not_before: float = 0.0
         """After a 204: a request before this time comes too soon."""
         self.waiters: set[asyncio.Future[None]] = set()
 

@@ -115,11 +115,11 @@ class Sandbox:
         self._credentials = (api_key, login, password)
         self._proxied = proxied
         self._profile = (profile, seed)
-        self.clock = SandboxClock(start, running=real_time)
+        self.clock: SandboxClock = SandboxClock(start, running=real_time)
         self._beginning = read_config(config) if config is not None else Beginning()
         switches, pace = switches or self._beginning.switches, pace or self._beginning.pace
         outcomes = self._beginning.outcomes
-        self.platform = Platform(
+        self.platform: Platform = Platform(
             self.clock, self._accounts(), switches=switches, pace=pace, keep=keep, outcomes=outcomes
         )
         self.platform.faults.profile(profile, seed)
@@ -131,14 +131,14 @@ class Sandbox:
         self._smtp_port = smtp_port
         self._smtp_tls = smtp_tls
         self._smtp: SmtpListener | None = None
-        self.letters = Replies(self.clock, mail_relay)
+        self.letters: Replies = Replies(self.clock, mail_relay)
         """The reply letters of the second e-mail variant."""
-        self.pushes = Pushes(self.platform, relay=mail_relay)
-        self.smpp = Smsc(self.platform, host)
+        self.pushes: Pushes = Pushes(self.platform, relay=mail_relay)
+        self.smpp: Smsc = Smsc(self.platform, host)
         """The SMPP side: its addresses, who is bound, what waits for them, and means to break it off."""
         self._smpp_ports = (smpp_ports, smpp_tls_ports)
-        self.data_file = None if data is None else DataFile(self, data)
-        self.recorder = None if record is None else Recorder(self, record)
+        self.data_file: DataFile | None = None if data is None else DataFile(self, data)
+        self.recorder: Recorder | None = None if record is None else Recorder(self, record)
         """Writes the recording; its ``.problem`` says why it has stopped."""
         self._listeners: tuple[HttpListener, ...] = ()
         self._closing = AsyncExitStack()

@@ -66,12 +66,12 @@ class Smsc:
         self._certificates: Certificates | None = None
         self.ports: dict[tuple[int, bool], int] = {}
         self.proxies: dict[tuple[int, bool], FaultProxy] = {}
-        self.mail = Mail(platform)
-        self.slots = Slots(platform)
+        self.mail: Mail = Mail(platform)
+        self.slots: Slots = Slots(platform)
         self._desk = Desk(platform)
         self._receipts = Receipts(platform, self.mail)
         self._inbound = Inbound(platform, self.mail)
-        self.requests = Requests(platform, self._desk, self.slots, self._receipts)
+        self.requests: Requests = Requests(platform, self._desk, self.slots, self._receipts)
         platform.inbound.ways.append(self._inbound.deliver)
         self._servers: list[asyncio.Server] = []
         self._links: set[Link] = set()

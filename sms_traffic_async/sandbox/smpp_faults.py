@@ -41,7 +41,7 @@ class Bare(Response):
 
     def __init__(self, command: Command, command_status: CommandStatus) -> None:
         self._command = command
-        self.command_status = command_status
+        self.command_status: CommandStatus = command_status
 
     @property
     def command(self) -> Command:

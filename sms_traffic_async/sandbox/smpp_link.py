@@ -68,11 +68,11 @@ class Link(asyncio.Protocol):
         self._full = False
         self.node = node
         self.tls = tls
-        self.ip = ""
+        self.ip: str = ""
         self.sender: Sender | None = None
         self.ghost: float | None = None
         self.coalesce = False
-        self.session = Session(Role.SMSC, self._loop.time(), options=_options(smsc))
+        self.session: Session = Session(Role.SMSC, self._loop.time(), options=_options(smsc))
 
     @property
     def mode(self) -> BindMode | None:

@@ -43,14 +43,14 @@ class Letter:
     __slots__ = ("done", "drop", "epoch", "message_id", "node", "operation", "pdu")
 
     def __init__(self, pdu: DeliverSm, *, operation: Operation, node: int, message_id: str) -> None:
-        self.pdu = pdu
+        self.pdu: DeliverSm = pdu
         self.operation: Operation = operation
-        self.node = node
-        self.message_id = message_id
-        self.done = False
+        self.node: int = node
+        self.message_id: str = message_id
+        self.done: bool = False
         self.drop: Drop | None = None
         """A fault: the connection that it is written on ends before or after it."""
-        self.epoch = 0
+        self.epoch: int = 0
 
     def copy(self) -> Letter:
         """The same again, for a duplicate."""

@@ -130,7 +130,7 @@ class SmtpListener:
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], asyncio.Transport] = {}
-        self.port = 0
+        self.port: int = 0
 
     async def start(self, host: str, port: int) -> None:
         """Listen.

@@ -57,7 +57,7 @@ class Replies:
         self._relay = relay
         self._kept: deque[ReplyLetter] = deque(maxlen=KEEP)
         self._sending: set[asyncio.Task[None]] = set()
-        self.failed = 0
+        self.failed: int = 0
         """How many the relay did not take."""
 
     def write(self, to: str, text: str, *, in_reply_to: str, request_id: str) -> ReplyLetter:

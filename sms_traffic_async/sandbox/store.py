@@ -149,7 +149,7 @@ class Store:
         self._exchange_bytes = 0
         self._last_id = 0
         self._requests = 0
-        self.total = 0
+        self.total: int = 0
         self.listeners: list[Callable[[Exchange], None]] = []
         """Called with every request that is recorded."""
         self.keepers: list[Callable[[StoredMessage | None], None]] = []

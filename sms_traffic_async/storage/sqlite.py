@@ -60,8 +60,8 @@ class SqliteFile:
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.path = path
-        self.groups = 0
-        self.jobs = 0
+        self.groups: int = 0
+        self.jobs: int = 0
         self._loop = loop
         self._pid = os.getpid()
         self._waiting: deque[_Job] = deque()

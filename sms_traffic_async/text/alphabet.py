@@ -70,9 +70,9 @@ class Alphabet:
     )
 
     def __init__(self, name: str, *, basic: Mapping[str, int], extension: Mapping[str, int]) -> None:
-        self.name = name
-        self.basic = MappingProxyType(dict(basic))
-        self.extension = MappingProxyType(dict(extension))
+        self.name: str = name
+        self.basic: MappingProxyType[str, int] = MappingProxyType(dict(basic))
+        self.extension: MappingProxyType[str, int] = MappingProxyType(dict(extension))
         self._miss = re.compile(f"[^{re.escape(self.characters)}]")
         self._mapping = {ord(char): chr(code) for char, code in basic.items()}
         self._mapping |= {ord(char): _ESCAPE + chr(code) for char, code in extension.items()}

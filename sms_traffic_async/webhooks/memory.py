@@ -70,7 +70,7 @@ class Replies:
         self._most = most
         self._most_bytes = most_bytes
         self._replies: OrderedDict[Hashable, tuple[bytes, str]] = OrderedDict()
-        self.size = 0
+        self.size: int = 0
 
     def __len__(self) -> int:
         return len(self._replies)
@@ -118,7 +118,7 @@ class Failures:
         self._most = most
         # By item: failures, what was taken before the first of them, and when that was.
         self._failed: OrderedDict[Hashable, tuple[int, int, float]] = OrderedDict()
-        self.taken = 0
+        self.taken: int = 0
         """Calls that the handler took."""
 
     def __len__(self) -> int:

@@ -1,6 +1,7 @@
 """The documentation site is whole: every page has a place, and the reference shows every public name."""
 
 import html
+import importlib
 import re
 import runpy
 import tomllib
@@ -18,6 +19,11 @@ def pages(part: Any) -> list[str]:
     return [page for one in values for page in pages(one)]
 
 
+def value_of(name: str) -> object:
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def test_every_page_has_a_place() -> None:
     there = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     assert sorted(pages(SITE["nav"])) == sorted(there)
@@ -30,7 +36,8 @@ def test_the_reference_shows_every_public_name() -> None:
         for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     }
     public = (ROOT / "tests" / "house" / "public_names.txt").read_text(encoding="utf-8").split()
-    assert not set(public) - shown - {"sms_traffic_async.__version__"}
+    known = {id(value_of(name)) for name in shown}  # what has two addresses is shown once
+    assert not [name for name in public if id(value_of(name)) not in known and not name.endswith("__version__")]
 
 
 def test_the_picture_shows_the_house_as_it_is() -> None:

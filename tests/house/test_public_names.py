@@ -16,6 +16,7 @@ PUBLIC_MODULES = (
     "sms_traffic_async",
     "sms_traffic_async.events",
     "sms_traffic_async.otel",
+    "sms_traffic_async.outbox",
     "sms_traffic_async.text",
     "sms_traffic_async.sandbox",
     "sms_traffic_async.testing",

@@ -96,9 +96,9 @@ class Try:
         self._needs_place = not report and not placed
         self._begun = False
         self._settled = False
-        self.overloaded = True
+        self.overloaded: bool = True
         """Whether it never came further than waiting."""
-        self.started = 0.0
+        self.started: float = 0.0
         """Monotonic seconds, once it had its place."""
 
     def heard(self) -> None:

@@ -71,7 +71,7 @@ class HttpCalls:
         self.telemetry = telemetry
         self.credential = credential
         self.wording = wording
-        self.query_rules = self.counted_per_node(QUERY)
+        self.query_rules: CallRules = self.counted_per_node(QUERY)
         self._by_name = {node.name: node for node in settings.nodes}
         self._warned = False
 

@@ -55,9 +55,9 @@ class HttpPool:
 
     def __init__(self, settings: Settings, *, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
-        self.places = asyncio.Semaphore(settings.http.in_flight)
-        self.circuit = CredentialCircuit()
-        self.logins = RefusedLogins()
+        self.places: asyncio.Semaphore = asyncio.Semaphore(settings.http.in_flight)
+        self.circuit: CredentialCircuit = CredentialCircuit()
+        self.logins: RefusedLogins = RefusedLogins()
         self._options = settings.http
         self._rate = settings.http.rate
         # Beside nodes on loopback, SOAP's default address is not meant: no certificates are loaded for its sake.

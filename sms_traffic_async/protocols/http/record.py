@@ -100,7 +100,7 @@ class SendRecord(Generic[M]):
         self._nodes: list[str] = []
         self._maybe_nodes: list[str] = []
         self._cause: BaseException | None = None
-        self.any_accepted = False
+        self.any_accepted: bool = False
         """Whether any message is known to be taken."""
         self.last_maybe: float | None = None
         """When the last attempt ended that may have been taken, monotonic; ``None`` if there was none."""

@@ -51,12 +51,12 @@ class Stage:
     def __init__(self, method: str) -> None:
         self._method = method.encode("ascii")
         self._heard: Callable[[], None] | None = None
-        self.handed = False
-        self.proves = False
-        self.stirred = False
-        self.began = False
+        self.handed: bool = False
+        self.proves: bool = False
+        self.stirred: bool = False
+        self.began: Any = False
         self.dangling: Any = None
-        self.answered = False
+        self.answered: bool = False
 
     async def __call__(self, name: str, info: Mapping[str, Any]) -> None:
         """One report; ``http11.send_request_headers.started`` and the like."""

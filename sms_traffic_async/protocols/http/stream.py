@@ -55,8 +55,8 @@ class StreamedAnswer:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.node = node
-        self.started = base.started
-        self.compressed = response.headers.get("content-encoding", "identity").strip().lower() != "identity"
+        self.started: float = base.started
+        self.compressed: bool = response.headers.get("content-encoding", "identity").strip().lower() != "identity"
         self.broken: Attempt | None = None
         self._base = base
         self._response = response

@@ -45,7 +45,7 @@ class V1Item(Item):
         super().__init__(
             (request.options, on_unknown), member.to, member.parts, lane=lane, limit=limit, deadline=deadline
         )
-        self.request = request
+        self.request: SendRequest = request
         self.on_unknown: OnUnknown = on_unknown
 
     @property

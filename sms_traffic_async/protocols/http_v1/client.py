@@ -42,7 +42,7 @@ class HttpV1(V1Sends):
         calls = V1Calls(settings, **shared)
         self._queries = Queries(calls)
         super().__init__(settings, calls, Scopes(life or Life(), nodes=shared["nodes"], probe=self._queries.probe))
-        self.lists = Lists(calls, self._scopes, region=settings.phone_region)
+        self.lists: Lists = Lists(calls, self._scopes, region=settings.phone_region)
 
     async def statuses(
         self,

@@ -15,7 +15,8 @@ Rules
 from __future__ import annotations
 
 import uuid
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import InvalidMessage, SendError
@@ -32,6 +33,12 @@ from sms_traffic_async.protocols.lanes import Lane
 from sms_traffic_async.protocols.overdue import overdue
 from sms_traffic_async.protocols.scopes import Scopes
 from sms_traffic_async.telemetry import CALLS
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from sms_traffic_async.protocols import flight
+    from sms_traffic_async.protocols.http.record import Outcome
 
 __all__ = ("V2Batching", "V2Item", "item_of", "shared_batch")
 
@@ -66,25 +73,32 @@ class V2Item(Item):
                  "parts_exact", "plain", "template", "text", "tracking_data")  # fmt: skip
 
     def __init__(self, message: Message, group: Hashable, lane: Lane, limit: float, deadline: float) -> None:
-        self.message = message
+        self.message: Message = message
         self.group = group
-        self.to = message.to
+        self.to: str = message.to
         self.parts = 1
         self.lane = lane
         self.limit = limit
         self.deadline = deadline
-        self.alarm = self.outcome = self.failure = self.waiter = self.delivery = self.task = self.quit = None
+        self.alarm: float | None = None
+        self.outcome: Outcome | None = None
+        self.failure: Exception | None = None
+        self.waiter: asyncio.Future[None] | None = None
+        self.delivery: flight.Delivery | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self.quit: Callable[[Any, Leaving], None] | None = None
         self.place = 0
-        self.calls = CALLS.get()
+        self.calls: tuple[int, ...] = CALLS.get()
         label = message.tracking_data
-        self.key = ""
-        self.label = self.tracking_data = label or ""
-        self.own_label = label is None
+        self.key: str = ""
+        self.label: str = label or ""
+        self.tracking_data: str = self.label
+        self.own_label: bool = label is None
         self.text: str | None = message.text
         self.template: str | None = None
         self.params: Mapping[str, str] | None = None
-        self.plain = label is None
-        self.parts_exact = True
+        self.plain: bool = label is None
+        self.parts_exact: bool = True
         self.encoding: str | None = None
         self.max_parts: int | None = None
         self.originator: str | None = None

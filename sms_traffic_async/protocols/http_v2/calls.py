@@ -30,7 +30,7 @@ class V2Calls(HttpCalls):
         if credentials.api_key is None:
             raise ConfigurationError("HTTP API v2 needs api_key= (or SMS_TRAFFIC_API_KEY)")
         super().__init__(settings, **shared, credential=credentials.public_id or "", wording=WORDING)
-        self.send_rules = self.counted_per_node(KEYED_SEND)
+        self.send_rules: CallRules = self.counted_per_node(KEYED_SEND)
         self._api_key = credentials.api_key
 
     def request(self, operation: str, method: str, path: str, content: bytes | None = None) -> HttpRequest:

@@ -110,8 +110,8 @@ class Delivery:
         self._failed: list[Attempt] = []
         self._keys = 0
         self._maybe_before: float | None = None
-        self.ending = Ending.SETTLED
-        self.description = ""
+        self.ending: Ending = Ending.SETTLED
+        self.description: str = ""
         if older is not None:
             self._take_over(older)
         if maybe_at is not None:

@@ -51,7 +51,9 @@ class Admission:
         self._calls = calls
         self._forget = forget
         self._lanes: tuple[deque[_Waiter], deque[_Waiter]] = (deque(), deque())
-        self._called = self._gone = self.waiting = 0
+        self._called = 0
+        self._gone = 0
+        self.waiting: int = 0
 
     async def wait(self, parcel: Parcel) -> Answer:
         """Wait for a place.

@@ -42,12 +42,12 @@ class Arrival:
     __slots__ = ("came_at", "fingerprint", "is_at_platform", "is_waiting", "line", "owed")
 
     def __init__(self, number: int, line: Line, owed: tuple[Acknowledger, Requested], now: float) -> None:
-        self.fingerprint = number
-        self.line = line
-        self.owed = [owed]
-        self.came_at = now
-        self.is_waiting = True
-        self.is_at_platform = True
+        self.fingerprint: int = number
+        self.line: Line = line
+        self.owed: list[tuple[Acknowledger, Requested]] = [owed]
+        self.came_at: float = now
+        self.is_waiting: bool = True
+        self.is_at_platform: bool = True
 
     def settle(self, command_status: int) -> int:
         """Answer everyone; returns how many."""
@@ -72,8 +72,8 @@ class Acknowledgement:
     ) -> None:
         self._tell: Callable[[tuple[Arrival, ...]], None] | None = tell
         self._arrivals = arrivals
-        self.inbound = inbound
-        self.node = arrivals[-1].line.server
+        self.inbound: InboundText = inbound
+        self.node: str = arrivals[-1].line.server
 
     def __call__(self) -> None:
         """Acknowledge."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
-from sms_traffic_async.protocols.smpp.fields import Request, Response, read_fields
+from sms_traffic_async.protocols.smpp.fields import Layout, Request, Response, read_fields
 from sms_traffic_async.protocols.smpp.tlv import NO_TLVS, Tlvs
 from sms_traffic_async.protocols.smpp.vocabulary import NPI, TON, BindMode, Command, CommandStatus
 from sms_traffic_async.secrets import Secret
@@ -35,7 +35,7 @@ class Bind(Request):
     past the specification's 8 characters are sent as they are.
     """
 
-    layout = (
+    layout: ClassVar[Layout] = (
         ("system_id", "string"),
         ("password", "secret"),
         ("system_type", "string"),
@@ -72,7 +72,7 @@ class Bind(Request):
 class BindResp(Response):
     """The answer to a bind. A refusal may be a bare header."""
 
-    layout = (("system_id", "string"), ("tlvs", "tlvs"))
+    layout: ClassVar[Layout] = (("system_id", "string"), ("tlvs", "tlvs"))
     mode: BindMode = BindMode.TRANSCEIVER
     command_status: CommandStatus = CommandStatus.ESME_ROK
     system_id: str = ""
@@ -95,7 +95,7 @@ class Outbind(Request):
     """An SMSC asks to be bound to; it has no answer but a bind."""
 
     own_command = Command.OUTBIND
-    layout = (("system_id", "string"), ("password", "secret"))
+    layout: ClassVar[Layout] = (("system_id", "string"), ("password", "secret"))
     system_id: str = ""
     password: Secret = _NO_PASSWORD
 

@@ -35,7 +35,7 @@ class Brake:
         self._until = -_NEVER
         self._probe: object = None
         self.closed_since: float | None = None
-        self.stops = 0
+        self.stops: int = 0
 
     def ready_at(self, now: float) -> float:
         """When the next message may go; infinity while a probe is out."""

@@ -87,8 +87,8 @@ class Casework(Verdicts):
         receiving: Receiving,
     ) -> None:
         super().__init__(clock=clock, limiter=limiter, throttle=Brake(THROTTLE_LONGEST))
-        self.queue = SubmitQueue(options.queue)
-        self.admission = Admission(lambda: self.queue.limit - self.queue.parts, life.calls, life.forget)
+        self.queue: SubmitQueue = SubmitQueue(options.queue)
+        self.admission: Admission = Admission(lambda: self.queue.limit - self.queue.parts, life.calls, life.forget)
         self.receiving = receiving
         self.wanted: set[str] = set()
         self.want: Callable[[str], None] = self.wanted.add

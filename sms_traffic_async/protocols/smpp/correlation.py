@@ -65,12 +65,12 @@ class Correlation:
             ConfigurationError: ``most`` is less than 2.
         """
         self._matching = matching
-        self.is_exact = matching == EXACT
+        self.is_exact: bool = matching == EXACT
         if most is None:
             most = KNOWN_EXACT if self.is_exact else KNOWN_OTHERWISE
         if most < 2:  # noqa: PLR2004 - two generations
             raise ConfigurationError("Correlation: most must be at least 2")
-        self.half = most // 2
+        self.half: int = most // 2
         # Two generations: the elder is forgotten as a whole when the younger is full. No price per id.
         self.young: dict[str, str] = {}
         self._old: dict[str, str] = {}
@@ -130,13 +130,13 @@ class EarlyReceipt:
         owed: tuple[Acknowledger, Requested],
         fingerprint: int,
     ) -> None:
-        self.update = update
-        self.keys = keys
-        self.came_at = came_at
-        self.until = until
-        self.owed = [owed]
-        self.fingerprint = fingerprint
-        self.is_gone = False
+        self.update: StatusUpdate = update
+        self.keys: tuple[str, ...] = keys
+        self.came_at: float = came_at
+        self.until: float = until
+        self.owed: list[tuple[Acknowledger, Requested]] = [owed]
+        self.fingerprint: int = fingerprint
+        self.is_gone: bool = False
 
 
 class EarlyReceipts:
@@ -152,7 +152,7 @@ class EarlyReceipts:
         self._by_key: dict[str, list[EarlyReceipt]] = {}
         self._by_fingerprint: dict[int, EarlyReceipt] = {}
         self._in_order: deque[EarlyReceipt] = deque()
-        self.count = 0
+        self.count: int = 0
 
     def add(self, early: EarlyReceipt) -> None:
         """Let it wait."""

@@ -59,8 +59,8 @@ class Line:
 
     def __init__(self, link: Acknowledger, now: float) -> None:
         self.link: Acknowledger | None = link
-        self.server = link.server
-        self.heard_at = now
+        self.server: str = link.server
+        self.heard_at: float = now
         self.ended_at: float | None = None
 
     def end(self, now: float) -> None:

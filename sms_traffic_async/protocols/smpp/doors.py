@@ -132,10 +132,11 @@ class Door:
     __slots__ = ("_failures", "_stable_after", "address", "brake", "closed_until", "rank", "taken_until", "trouble")
 
     def __init__(self, address: SmppServer, rank: int, *, stable_after: float) -> None:
-        self.address = address
-        self.rank = rank
-        self.brake = Brake(FULL_LONGEST)
-        self.closed_until = self.taken_until = -_NEVER
+        self.address: SmppServer = address
+        self.rank: int = rank
+        self.brake: Brake = Brake(FULL_LONGEST)
+        self.closed_until: float = -_NEVER
+        self.taken_until: float = -_NEVER
         self.trouble: Trouble | None = None
         self._failures = 0.0
         self._stable_after = stable_after

@@ -34,10 +34,10 @@ class Life:
             first_sequence: the first sequence number, for tests of their wrap-around.
         """
         self.role = role
-        self.options = options or SessionOptions()
-        self.window = self.options.window
+        self.options: SessionOptions = options or SessionOptions()
+        self.window: int = self.options.window
         self._response_timeout = self.options.response_timeout
-        self.stats = SessionStats()
+        self.stats: SessionStats = SessionStats()
         self.accepted: list[tuple[Any, str]] | None = None
         """Set to a list, it takes the token and the id of every submit_sm that was accepted in time: a third cheaper
         than `Answered`, which is not told then. The driver empties it."""

@@ -64,7 +64,7 @@ class Line:
         self.doors = doors
         self.links: list[Link] = []
         self.serving: Link | None = None
-        self.stopped = False
+        self.stopped: bool = False
         self._hub = hub
         self._is_main = is_main
         self._woken = asyncio.Event()

@@ -90,15 +90,20 @@ class Link(asyncio.Protocol):
     ) -> None:
         self.server = server
         self.rank = rank
-        self.mode = BindMode.TRANSMITTER
+        self.mode: BindMode = BindMode.TRANSMITTER
         self.brake = brake
-        self.bound = self.leaving = self.suspect = self.paused = False
-        self.bound_at = self.healthy_since = self.heard_at = 0.0
+        self.bound: bool = False
+        self.leaving: bool = False
+        self.suspect: bool = False
+        self.paused: bool = False
+        self.bound_at: float = 0.0
+        self.healthy_since: float = 0.0
+        self.heard_at: float = 0.0
         self.current: Parcel | None = None
         self.overdue: set[Parcel] = set()
-        self.active = False
+        self.active: bool = False
         self.end: Ended | None = None
-        self.session = Session(Role.ESME, loop.time(), options=options)
+        self.session: Session = Session(Role.ESME, loop.time(), options=options)
         self.session.accepted = []
         self.answered: asyncio.Future[Bound | BindRefused | Ended] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()

@@ -167,7 +167,7 @@ class SubmitMultiResp(Response):
     """The answer to a submit_multi."""
 
     own_command = Command.SUBMIT_MULTI_RESP
-    layout = (("message_id", "string"), ("no_unsuccess", "octet"))
+    layout: ClassVar[Layout] = (("message_id", "string"), ("no_unsuccess", "octet"))
     command_status: CommandStatus = _OK
     message_id: str = ""
     unsuccessful: tuple[Unsuccessful, ...] = ()
@@ -212,7 +212,7 @@ class QuerySm(Request):
     """What became of a message?"""
 
     own_command = Command.QUERY_SM
-    layout = (("message_id", "string"), *_SOURCE)
+    layout: ClassVar[Layout] = (("message_id", "string"), *_SOURCE)
     message_id: str = ""
     source_addr_ton: int = TON.UNKNOWN
     source_addr_npi: int = NPI.UNKNOWN
@@ -224,7 +224,12 @@ class QuerySmResp(Response):
     """This became of it."""
 
     own_command = Command.QUERY_SM_RESP
-    layout = (("message_id", "string"), ("final_date", "string"), ("message_state", "octet"), ("error_code", "octet"))
+    layout: ClassVar[Layout] = (
+        ("message_id", "string"),
+        ("final_date", "string"),
+        ("message_state", "octet"),
+        ("error_code", "octet"),
+    )
     command_status: CommandStatus = _OK
     message_id: str = ""
     final_date: str = ""
@@ -237,7 +242,7 @@ class CancelSm(Request):
     """Do not send it."""
 
     own_command = Command.CANCEL_SM
-    layout = (("service_type", "string"), ("message_id", "string"), *_SOURCE, *_DESTINATION)
+    layout: ClassVar[Layout] = (("service_type", "string"), ("message_id", "string"), *_SOURCE, *_DESTINATION)
     service_type: str = ""
     message_id: str = ""
     source_addr_ton: int = TON.UNKNOWN
@@ -264,7 +269,7 @@ class ReplaceSm(Request):
     """Send this text instead."""
 
     own_command = Command.REPLACE_SM
-    layout = (
+    layout: ClassVar[Layout] = (
         ("message_id", "string"),
         *_SOURCE,
         ("schedule_delivery_time", "string"),
@@ -300,7 +305,7 @@ class AlertNotification(Request):
     """A phone can be reached again; there is no answer to it."""
 
     own_command = Command.ALERT_NOTIFICATION
-    layout = (
+    layout: ClassVar[Layout] = (
         *_SOURCE,
         ("esme_addr_ton", "octet"),
         ("esme_addr_npi", "octet"),

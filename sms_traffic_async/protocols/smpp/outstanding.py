@@ -83,7 +83,7 @@ class Outstanding:
         """
         self.waiting: dict[int, Waiting] = {}
         self.late: dict[int, Waiting] = {}
-        self.in_flight = 0
+        self.in_flight: int = 0
         self._heap: list[tuple[float, int]] = []
         self._line: deque[_Run] = deque()
         self._late_after = late_after

@@ -81,7 +81,8 @@ class Parcel:
         self.to = to
         self.bodies = bodies
         self.encoding = encoding
-        self.pending = self.count = len(bodies)
+        self.count: int = len(bodies)
+        self.pending: int = self.count
         self.put_at = put_at
         self.deadline = deadline
         self._interrupted = interrupted
@@ -92,7 +93,9 @@ class Parcel:
         self.settled = self.rests = False
         self.flying = self.repeats = self.lane = self.sequence = 0
         self.node = ""
-        self.first_written = self.last_written = self.expires_at = _NEVER
+        self.first_written = _NEVER
+        self.last_written: float = _NEVER
+        self.expires_at: float = _NEVER
 
     def interrupt(self) -> None:
         """The session closes, or whoever started it wants no more of it."""

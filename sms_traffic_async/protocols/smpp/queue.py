@@ -40,8 +40,8 @@ class SubmitQueue:
     __slots__ = ("_bound", "_dropped", "_returned", "lanes", "limit", "parts")
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.parts = 0
+        self.limit: int = limit
+        self.parts: int = 0
         self.lanes: tuple[deque[Parcel], deque[Parcel]] = (deque(), deque())
         self._returned: list[_Entry] = []
         self._bound: dict[str, list[_Entry]] = {}

@@ -73,9 +73,9 @@ class Reassembler:
         self._begun: OrderedDict[Key, _Begun] = OrderedDict()
         self._done: OrderedDict[Key, _Done] = OrderedDict()
         self._stored = 0
-        self.completed = 0
-        self.duplicates = 0
-        self.surfaced = 0
+        self.completed: int = 0
+        self.duplicates: int = 0
+        self.surfaced: int = 0
 
     def __len__(self) -> int:
         return len(self._begun)

@@ -83,7 +83,7 @@ class Transceiver(Desk):
         )
         self.options = options
         self.interrupter: Callable[[Parcel], None] = self._interrupted
-        self.key_prefix = f"smpp-{secrets.token_hex(4)}-"
+        self.key_prefix: str = f"smpp-{secrets.token_hex(4)}-"
         self._binds = {mode: bind_of(settings, options, mode) for mode in BindMode}
         doors = (Door(server, rank, stable_after=options.stable_after) for rank, server in enumerate(options.nodes))
         self._doors = tuple(doors)
@@ -98,7 +98,7 @@ class Transceiver(Desk):
         receiving.oldest_unanswered = self._oldest_unanswered
         telemetry.stats.watch("smpp.waiting", self, lambda one: one.queue.parts)
         telemetry.stats.watch("smpp.in_flight", self, lambda one: one.parts_in_flight)
-        self.want = self._want
+        self.want: Callable[[str], None] = self._want
 
     def _make_lines(self) -> Iterator[Line]:
         doors, options = self._doors, self.options
@@ -175,7 +175,7 @@ class Transceiver(Desk):
         # A defect of ours. Nobody may wait for ever because of it.
         _log.error("%s: ended by %s", line.name, type(error).__name__, exc_info=error)
         line.stopped = True
-        self.trouble = _broken
+        self.trouble: Callable[[str], SendError] | None = _broken
         self.evict(_broken, self._now())
 
     # --- what lines ask for
@@ -239,14 +239,14 @@ class Transceiver(Desk):
         """Find out which links serve, and write what may be written."""
         for line in self._lines:
             line.settle(now)
-        self.links = [
+        self.links: list[Link] = [
             link for line in self._lines for link in line.links if link.bound and not link.leaving and link.mode.submits
         ]
         if any(link.active for link in self.links):
             self.trouble = None
         if any(line.serving is not None for line in self._lines):
             self._ready.set()
-        self.wanted = {server for server in self.wanted if self.queue.waits_for(server)}
+        self.wanted: set[str] = {server for server in self.wanted if self.queue.waits_for(server)}
         self.pump(now)
 
     def judge(self, trouble: Trouble | None, now: float) -> None:
@@ -259,7 +259,8 @@ class Transceiver(Desk):
         if trouble is None:
             self.refresh(now)
             return
-        self.why_unreachable = trouble.sentence, None if trouble.status is None else int(trouble.status), trouble.cause
+        status = None if trouble.status is None else int(trouble.status)
+        self.why_unreachable: tuple[str, int | None, BaseException | None] = (trouble.sentence, status, trouble.cause)
         if trouble.kind is Kind.NO_MONEY:
             for door in self._doors:  # the same account on every server
                 door.refused(trouble, now, self.chance())

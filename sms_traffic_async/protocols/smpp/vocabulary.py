@@ -205,28 +205,28 @@ class Tag(_OpenNumber):
 class TON(_OpenNumber):
     """Type of number (SMPP 3.4, 5.2.5)."""
 
-    UNKNOWN = _state.TON.UNKNOWN.value
-    INTERNATIONAL = _state.TON.INTERNATIONAL.value
-    NATIONAL = _state.TON.NATIONAL.value
-    NETWORK_SPECIFIC = _state.TON.NETWORK_SPECIFIC.value
-    SUBSCRIBER_NUMBER = _state.TON.SUBSCRIBER_NUMBER.value
-    ALPHANUMERIC = _state.TON.ALPHANUMERIC.value
-    ABBREVIATED = _state.TON.ABBREVIATED.value
+    UNKNOWN = _number(_state.TON.UNKNOWN)
+    INTERNATIONAL = _number(_state.TON.INTERNATIONAL)
+    NATIONAL = _number(_state.TON.NATIONAL)
+    NETWORK_SPECIFIC = _number(_state.TON.NETWORK_SPECIFIC)
+    SUBSCRIBER_NUMBER = _number(_state.TON.SUBSCRIBER_NUMBER)
+    ALPHANUMERIC = _number(_state.TON.ALPHANUMERIC)
+    ABBREVIATED = _number(_state.TON.ABBREVIATED)
 
 
 class NPI(_OpenNumber):
     """Numbering plan (SMPP 3.4, 5.2.6)."""
 
-    UNKNOWN = _state.NPI.UNKNOWN.value
-    ISDN = _state.NPI.ISDN.value
-    DATA = _state.NPI.DATA.value
-    TELEX = _state.NPI.TELEX.value
-    LAND_MOBILE = _state.NPI.LAND_MOBILE.value
-    NATIONAL = _state.NPI.NATIONAL.value
-    PRIVATE = _state.NPI.PRIVATE.value
-    ERMES = _state.NPI.ERMES.value
-    INTERNET = _state.NPI.INTERNET.value
-    WAP_CLIENT_ID = _state.NPI.WAP_CLIENT_ID.value
+    UNKNOWN = _number(_state.NPI.UNKNOWN)
+    ISDN = _number(_state.NPI.ISDN)
+    DATA = _number(_state.NPI.DATA)
+    TELEX = _number(_state.NPI.TELEX)
+    LAND_MOBILE = _number(_state.NPI.LAND_MOBILE)
+    NATIONAL = _number(_state.NPI.NATIONAL)
+    PRIVATE = _number(_state.NPI.PRIVATE)
+    ERMES = _number(_state.NPI.ERMES)
+    INTERNET = _number(_state.NPI.INTERNET)
+    WAP_CLIENT_ID = _number(_state.NPI.WAP_CLIENT_ID)
 
 
 class DataCoding(_OpenNumber):

@@ -50,9 +50,9 @@ class LinkStage:
     __slots__ = ("step", "taken", "writing")
 
     def __init__(self) -> None:
-        self.writing = False
-        self.taken = False
-        self.step = "connect"
+        self.writing: bool = False
+        self.taken: bool = False
+        self.step: str = "connect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

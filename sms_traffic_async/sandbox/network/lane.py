@@ -75,9 +75,9 @@ class Lane:
 
     def __init__(self, name: Direction, seed: str, note: Callable[[ConnectionFault, Direction, int], None]) -> None:
         self.name: Direction = name
-        self.received = 0
-        self.forwarded = 0
-        self.swallows = False
+        self.received: int = 0
+        self.forwarded: int = 0
+        self.swallows: bool = False
         self._seed = seed
         self._chance: random.Random | None = None  # costs more than the rest of a lane; few need it
         self._note = note

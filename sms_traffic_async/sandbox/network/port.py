@@ -38,7 +38,7 @@ class Port:
         self._accepted = accepted
         self._fillers: list[socket.socket] = []
         self._timer: asyncio.TimerHandle | None = None
-        self.address = (host, port)
+        self.address: tuple[str, int] = (host, port)
         self._socket = self._bind()
         self.address = (host, self._socket.getsockname()[1])
         self.state: PortState = "refusing"

@@ -60,8 +60,8 @@ class FaultProxy:
         log_size: int = 1000,
         max_connections: int = 1000,
     ) -> None:
-        self.target = (target_host, target_port)
-        self.rules = Rules(seed=seed, added=self._rule_added, removed=self._rule_removed)
+        self.target: tuple[str, int] = (target_host, target_port)
+        self.rules: Rules = Rules(seed=seed, added=self._rule_added, removed=self._rule_removed)
         self.log: deque[Injection] = deque(maxlen=log_size)
         self._address = (host, port)
         self._seed = seed

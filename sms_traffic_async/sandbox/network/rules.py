@@ -55,9 +55,9 @@ class Rule:
         times: int | None,
         seed: int,
     ) -> None:
-        self.fault = fault
-        self.index = index
-        self.taken = 0
+        self.fault: Fault = fault
+        self.index: int = index
+        self.taken: int = 0
         self._nth = nth
         self._every = every
         self._probability = probability

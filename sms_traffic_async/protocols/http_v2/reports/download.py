@@ -64,9 +64,9 @@ class Download:
         cap: int | None,
         rewind: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self.offset = 0
-        self.resumed = 0
-        self.restarted = 0
+        self.offset: int = 0
+        self.resumed: int = 0
+        self.restarted: int = 0
         self._link = link
         self._ticket = ticket
         self._form: ReportFormat = form

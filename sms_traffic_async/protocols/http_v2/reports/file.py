@@ -40,7 +40,7 @@ class WholeFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.size = 0
+        self.size: int = 0
         self._target = path
         # Chosen here and not by the thread, so that it can be removed whatever the thread is doing.
         self._path = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")

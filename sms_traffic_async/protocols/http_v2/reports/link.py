@@ -70,7 +70,7 @@ class ReportLink:
 
     def __init__(self, calls: V2Calls, *, life: Life, timeout: float | None) -> None:
         self.calls = calls
-        self.deadline = math.inf
+        self.deadline: float = math.inf
         self._life = life
         self._limits_per_node = calls.settings.http.limits_are_per_node
         self._timeout = REPORT_DEADLINE if timeout is None else timeout

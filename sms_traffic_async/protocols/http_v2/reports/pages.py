@@ -71,8 +71,8 @@ class Pages:
 
     def __init__(self, since: datetime | None, until: datetime, *, id_at: int) -> None:
         self.window: Window | None = Window(since=since, until=until)
-        self.offset = 0
-        self.total = 0
+        self.offset: int = 0
+        self.total: int = 0
         self._later: list[Window] = []
         self._first: Page | None = None
         self._id_at = id_at

@@ -107,7 +107,7 @@ class Report:
         if ticket is not None and query.paged:
             raise ConfigurationError("ticket: a json report of every row is many jobs; give limit or offset")
         self.query = query
-        self.rows = 0
+        self.rows: int = 0
         calls = V2Calls(settings, pool=pool, nodes=nodes, pauses=pauses, clock=clock, telemetry=telemetry)
         self._link = ReportLink(calls, life=life, timeout=timeout)
         if ticket is not None:

@@ -47,7 +47,7 @@ class ReportSource:
     def __init__(self, link: ReportLink, query: ReportQuery, until: datetime) -> None:
         self.ticket: ReportTicket | None = None
         self.total: int | None = None
-        self.ended = False
+        self.ended: bool = False
         self._link = link
         self._query = query
         self._until = until
