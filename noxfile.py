@@ -130,6 +130,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """F16: how many small errors the tests notice; ``-- --sample 300 --seed 1 outbox``. Takes minutes a group."""
+    session.install("-e", ".[test]", "mutmut>=3.8,<4")
+    session.run("python", "-m", "tests.mutation.run", *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """The short form of every benchmark; ``-- --write`` for all of it, written into docs/benchmarks.md."""
     session.install("-e", ".[dev]")

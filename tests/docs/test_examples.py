@@ -2,10 +2,12 @@
 
 import asyncio
 import inspect
+import logging
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,17 @@ def blocks() -> list[Any]:
     return [pytest.param(source, id=name) for name, source in sources() if not is_a_test(name, source)]
 
 
+@pytest.fixture
+def _levels() -> Iterator[None]:
+    """A page may set the level of a logger; the next test must not see it."""
+    loggers = [logging.getLogger(name) for name in ("sms_traffic_async", "sms_traffic_async.smpp")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("_levels")
 @pytest.mark.parametrize("source", blocks())
 async def test_block(source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Plain code is run; each coroutine function it defines is awaited with what its parameters ask for."""

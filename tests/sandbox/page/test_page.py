@@ -152,6 +152,7 @@ async def test_what_is_typed_stays_when_a_panel_is_drawn_again(page: Page, sandb
 
 async def test_only_faults_that_can_happen_are_offered(page: Page, sandbox: Sandbox) -> None:
     await page.click("[data-panel=faults]")
+    await page.wait_for_selector("[name=effect]")
     offered = "[...document.querySelector('[name=effect]').options].map((one) => one.value)"
     assert "ghost_bind" in await page.evaluate(offered)
     await page.select_option("[name=protocol]", "v2")
