@@ -196,13 +196,13 @@ def _print_deliveries(output: Output, calls: Sequence[Mapping[str, Any]]) -> Non
 
 
 def _json_writer(output: Output) -> Callable[[str], None]:
-    """Makes one object of the lines that ``serve`` says: ``node 1  URL``, ``NAME=value``, ``ready``."""
+    """Makes one object of the lines that ``serve`` says: ``node 1  URL``, ``export NAME=value``, ``ready``."""
     nodes: list[str] = []
     environment: dict[str, str] = {}
     places: dict[str, str] = {}
 
     def write(line: str) -> None:
-        name, equals, value = line.partition("=")
+        name, equals, value = line.removeprefix("export ").partition("=")
         place = line.split()
         if line == "ready":
             output.record({"event": line, "nodes": nodes, **places, "environment": environment})

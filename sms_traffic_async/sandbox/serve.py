@@ -217,10 +217,12 @@ def _ready_lines(sandbox: Sandbox, options: ServeOptions) -> list[str]:
         "smtp    {}:{}".format(*sandbox.smtp_address),
         f"smpp    {','.join(sandbox.smpp.servers(tls=False))}",
         f"smpps   {','.join(sandbox.smpp.servers())}",
-        # The published default opens nothing but a sandbox; a key of the user's own is not printed.
-        f"SMS_TRAFFIC_API_KEY={DEFAULT_API_KEY if published else '(as given)'}",
-        *([f"SMS_TRAFFIC_LOGIN={DEFAULT_LOGIN}", f"SMS_TRAFFIC_PASSWORD={DEFAULT_PASSWORD}"] if own else []),
-        f"SMS_TRAFFIC_NODES={first},{second}",
+        # Pasted into a shell, these lead every program there to the sandbox. The published defaults open nothing but
+        # a sandbox; a key or a password of the user's own is not printed.
+        *([f"export SMS_TRAFFIC_API_KEY={DEFAULT_API_KEY}"] if published else []),
+        *([f"export SMS_TRAFFIC_LOGIN={DEFAULT_LOGIN}"] if own else []),
+        *([f"export SMS_TRAFFIC_PASSWORD={DEFAULT_PASSWORD}"] if own else []),
+        f"export SMS_TRAFFIC_NODES={first},{second}",
         "ready",
     ]
 

@@ -95,7 +95,8 @@ async def test_it_serves_until_it_is_cancelled(tmp_path: Path, no_tasks_left: No
         for node in told["nodes"]:
             answer = await client.get(f"{node}/v2/account", headers={"Authorization": "Bearer 1/own-secret"})
             assert answer.status_code == 200
-    assert f"SMS_TRAFFIC_NODES={','.join(told['nodes'])}" in lines
+    assert f"export SMS_TRAFFIC_NODES={','.join(told['nodes'])}" in lines
+    assert not any("API_KEY" in line for line in lines)  # a key of the user's own
     assert "own-secret" not in "\n".join(lines)
     host, port = told["smpp_tls"][1].removeprefix("smpps://").split(":")
     context = ssl.create_default_context(cafile=str(ca_file))
@@ -135,7 +136,7 @@ async def test_signals_stop_it_cleanly(tmp_path: Path, number: signal.Signals) -
         if said[-1] == b"ready":
             break
     assert file.exists()
-    assert f"SMS_TRAFFIC_API_KEY={DEFAULT_API_KEY}".encode() in said
+    assert f"export SMS_TRAFFIC_API_KEY={DEFAULT_API_KEY}".encode() in said
     process.send_signal(number)
     rest, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
     assert await process.wait() == 0

@@ -119,3 +119,35 @@ def test_one_that_is_held_or_rests_is_put_in_by_whoever_holds_it() -> None:
     queue.give_back(held)
     assert queue.parts == 4
     assert order(queue, "one") == [1]
+
+
+def test_it_counts_what_nobody_waits_for_and_forgets_it_when_it_is_met() -> None:
+    queue = SubmitQueue(100)
+    assert queue._dropped == 0
+    moved = [back(queue, number) for number in range(3)]
+    for one in moved:  # bound after they came back: where they lay they count no more
+        one.pending -= 1
+        one.bound_to = "two"
+        queue.give_back(one, 0)
+    assert (queue._dropped, queue._length()) == (3, 6)
+    gone = [back(queue, number, "two") for number in (7, 8)]
+    fresh = [parcel(number) for number in (10, 11, 12)]
+    for one in fresh:
+        queue.put(one)
+    for one in (*gone, *fresh[:2]):
+        queue.drop(one)
+    assert queue._dropped == 7
+    assert order(queue, "two") == [0, 1, 2, 12]
+    assert (queue._dropped, queue._length()) == (0, 0)
+
+
+def test_parts_that_are_never_written_add_up() -> None:
+    queue = SubmitQueue(100)
+    long = parcel(1, parts=3)
+    queue.put(long)
+    assert queue.take("one", active=True) is long
+    assert [queue.written(long) for _ in range(3)] == [0, 1, 2]
+    long.never = {0}
+    queue.give_back(long, 2)
+    queue.drop(long)
+    assert long.never == {0, 2}
