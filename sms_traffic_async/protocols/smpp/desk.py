@@ -99,6 +99,9 @@ class Desk(Casework):
         self._stalled = self._due = False
         self._compact()
         if not self.queue.parts:
+            for link in self.links:
+                if link.current is not None:  # it was refused or given up before its last part
+                    self._release(link)
             return
         links = self.links
         if len(links) > 1:

@@ -50,7 +50,7 @@ from typing import Any
 
 import pytest
 
-from sms_traffic_async.errors import NotSent, OutcomeUnknown
+from sms_traffic_async.errors import NotSent, OutcomeUnknown, Rejected
 from sms_traffic_async.messages import InboundMessage, Message, Submission
 from sms_traffic_async.protocols.smpp.parcel import Parcel
 from sms_traffic_async.protocols.smpp.pdu import DeliverSm
@@ -247,6 +247,14 @@ async def test_nothing_is_kept_of_what_is_over() -> None:
         gc.collect()
         left = [found for found in gc.get_objects() if isinstance(found, Parcel)]
         assert len(left) <= 65, len(left)  # what a queue may keep of those that were dropped
+
+
+async def test_a_link_lets_go_of_what_was_refused_before_its_last_part() -> None:
+    async with Smsc(answer=lambda _: 0x0B) as smsc, client(smsc, window=2) as one:
+        assert isinstance(await outcome(one.smpp.submit(Message(to=TO, text="long " * 120))), Rejected)
+        assert len(smsc.submits) == 2
+        await until(lambda: not one.hub.open)
+        assert one.hub.links[0].current is None
 
 
 async def test_sending_and_receiving_at_once() -> None:
