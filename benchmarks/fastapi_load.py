@@ -39,6 +39,7 @@ def service(platform: str) -> Iterator[tuple[int, int]]:
     environment = {**os.environ, "SMS_TRAFFIC_API_KEY": "public/secret", "SMS_TRAFFIC_NODES": platform}
     environment.pop("SMS_TRAFFIC_ONLY_TO", None)
     command = [sys.executable, "-m", "uvicorn", "examples.fastapi_service:app", "--port", "0", "--no-access-log"]
+    command += ["--timeout-keep-alive", "120"]  # or it closes an idle connection just as it is used again
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None

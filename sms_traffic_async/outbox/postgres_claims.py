@@ -1,9 +1,10 @@
 """Units in PostgreSQL: claimed, begun, held, settled. Each function is the work of one transaction.
 
-1. Every open message has one job of the engine, named by the message; of a unit,
-   the first one's job *carries* the unit and is named by it. The others wait
-   beside it, claimed and never stale. A job's number is its message's; a carrier's
-   is of its own, so that a message that leaves its unit has its number again.
+1. Every pending message has one job of the engine, named by the message; of a
+   unit, the first one's job *carries* the unit and is named by it, and the others'
+   are gone until their message is pending again. A job's number is its message's;
+   a carrier's is of its own, so that a message that leaves its unit has its number
+   again. So the engine's log counts units.
 2. The carrier's claim is the unit's: its worker id is the token, its heartbeat
    the lease. So an abandoned unit comes back whole, and by nothing but the
    engine's own claim.
@@ -27,6 +28,16 @@ _PENDING: Final = "m "
 _OPEN: Final = frozenset({"pending", "sending", "ambiguous"})
 
 # S608: every name that is put into a statement is a constant of this package.
+# A claim that a crashed server forgets costs nothing: nobody sends before `begin`, whose commit waits for the disk and
+# takes all earlier ones with it. So a claim does not wait. The engine is asked for what is found to be there.
+_LOOK: Final = f"""
+SELECT set_config('synchronous_commit', 'off', true),
+    EXISTS (SELECT FROM sms_outbox_message WHERE state = 'pending' AND expires <= now()) AS late,
+    EXISTS (SELECT FROM {QUEUE} WHERE entrypoint = $1 AND status = 'queued' AND execute_after < now())
+    OR EXISTS (SELECT FROM {QUEUE} WHERE entrypoint = $1 AND status = 'picked'
+               AND heartbeat < clock_timestamp() - {STALE} * interval '1 second') AS carried
+"""  # noqa: S608
+_WAIT_FOR_DISK: Final = "SELECT set_config('synchronous_commit', 'on', true)"
 _EXPIRE: Final = "SELECT id FROM sms_outbox_message WHERE state = 'pending' AND expires <= now() LIMIT $1"
 _LOCK_JOBS: Final = f"""
 SELECT dedupe_key AS name FROM {QUEUE} WHERE dedupe_key = ANY($1::text[]) AND status = 'queued' FOR UPDATE SKIP LOCKED
@@ -42,21 +53,27 @@ WHERE status = 'queued' AND execute_after + interval '0' < now() AND left(entryp
 ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
 """  # noqa: S608
 _JOIN: Final = """
-UPDATE sms_outbox_message AS m
-SET state = 'sending', changed = now(), unit = $2, attempts = m.attempts + 1
-WHERE m.id = ANY($1::text[]) AND m.state = 'pending'
-RETURNING m.id, m.body, m.attempts, extract(epoch FROM m.expires - now())::float8 AS lives
+WITH joined AS (
+    UPDATE sms_outbox_message AS m
+    SET state = 'sending', changed = now(), unit = $2, attempts = m.attempts + 1
+    WHERE m.id = ANY($1::text[]) AND m.state = 'pending'
+    RETURNING m.id, m.body, m.attempts, extract(epoch FROM m.expires - now())::float8 AS lives
+), ordered AS (
+    SELECT joined.*, place FROM joined JOIN unnest($1::text[]) WITH ORDINALITY AS given (id, place) USING (id)
+), made AS (
+    INSERT INTO sms_outbox_unit (id, via, members)
+    SELECT $2, $3, array_agg(id ORDER BY place) FROM ordered HAVING count(*) > 0
+)
+SELECT id, body, attempts, lives FROM ordered ORDER BY place
 """
-_MAKE: Final = "INSERT INTO sms_outbox_unit (id, via, members) VALUES ($1, $2, $3)"
 _CARRY: Final = f"""
-UPDATE {QUEUE} AS job
-SET heartbeat = CASE WHEN dedupe_key = $2 THEN clock_timestamp() + ($5 - {STALE}) * interval '1 second'
-                     ELSE 'infinity' END,
-    payload = CASE WHEN dedupe_key = $2 THEN convert_to($3, 'UTF8') ELSE payload END,
-    entrypoint = CASE WHEN dedupe_key = $2 THEN $4 ELSE entrypoint END,
-    id = CASE WHEN dedupe_key = $2 THEN {CARRIER_ID} ELSE id END,
-    dedupe_key = CASE WHEN dedupe_key = $2 THEN $3 ELSE dedupe_key END
-WHERE dedupe_key = ANY($1::text[]) AND status IN ('queued', 'picked')
+WITH beside AS (
+    DELETE FROM {QUEUE} WHERE dedupe_key = ANY($1::text[]) AND dedupe_key <> $2 AND status IN ('queued', 'picked')
+)
+UPDATE {QUEUE}
+SET heartbeat = clock_timestamp() + ($5 - {STALE}) * interval '1 second', payload = convert_to($3, 'UTF8'),
+    entrypoint = $4, id = {CARRIER_ID}, dedupe_key = $3
+WHERE dedupe_key = $2 AND status IN ('queued', 'picked')
 """  # noqa: S608
 _HOLD: Final = f"""
 UPDATE {QUEUE} AS job SET heartbeat = clock_timestamp() + ($3 - {STALE}) * interval '1 second'
@@ -109,10 +126,7 @@ _LEFT: Final = """
 SELECT count(*) AS left FROM sms_outbox_message
 WHERE id = ANY($2::text[]) AND unit = $1 AND state IN ('sending', 'ambiguous')
 """
-_END: Final = """
-WITH ended AS (DELETE FROM sms_outbox_unit WHERE id = $1 RETURNING members)
-SELECT m.id FROM ended JOIN sms_outbox_message AS m ON m.id = ANY(ended.members) AND m.unit = $1
-"""
+_END: Final = "DELETE FROM sms_outbox_unit WHERE id = $1"
 
 
 def entrypoint_of(group: str, crowd: int) -> str:
@@ -138,9 +152,12 @@ def _carrier(via: str) -> str:
 async def claim(connection: Connection, *, via: str, most: int, units: int, lease: float) -> list[Unit]:
     """See ``Store.claim``."""
     engine = Engine(connection)
-    await expire(connection, engine)
+    look = (await connection.fetch(_LOOK, _carrier(via)))[0]
+    if look["late"]:
+        await connection.fetch(_WAIT_FOR_DISK)
+        await expire(connection, engine)
     found: list[Unit] = []
-    while len(found) < units:
+    while look["carried"] and len(found) < units:
         token = uuid4()
         names = await engine.claim(_carrier(via), 1, token)
         if not names:
@@ -206,16 +223,16 @@ async def _form(connection: Connection, engine: Engine, *, via: str, most: int, 
         token, name = uuid4(), str(uuid4())
         crowd = int(entrypoint.split(" ", 2)[1])
         names = await engine.claim(entrypoint, min(most, crowd), token)
-        joined = {row["id"]: row for row in await connection.fetch(_JOIN, names, name)}
-        await engine.finish([stray for stray in names if stray not in joined], "canceled")
-        order = [identity for identity in names if identity in joined]
+        joined = await connection.fetch(_JOIN, names, name, via)
+        order: list[str] = [row["id"] for row in joined]
+        if len(order) < len(names):
+            known = set(order)
+            await engine.finish([stray for stray in names if stray not in known], "canceled")
         if not order:
             continue
-        await connection.execute(_MAKE, name, via, order)
         await connection.execute(_CARRY, order, order[0], name, _carrier(via), lease)
         members = tuple(
-            Member(id=identity, body=row["body"], lives=row["lives"], attempts=row["attempts"])
-            for identity, row in ((identity, joined[identity]) for identity in order)
+            Member(id=row["id"], body=row["body"], lives=row["lives"], attempts=row["attempts"]) for row in joined
         )
         return Unit(id=name, token=str(token), via=via, members=members)
     return None
@@ -242,18 +259,13 @@ async def settle(connection: Connection, *, unit: Unit, results: Sequence[Result
     written = await _write(connection, unit, results) if results else {}
     again = _again_pending(written, results)
     names = [member.id for member in unit.members]
-    left = (await connection.fetch(_LEFT, unit.id, names))[0]["left"]
-    missing = await engine.requeue(again)
+    is_whole = len(written) == len(names) and all(row["state"] not in _OPEN for row in written.values())
+    left = 0 if is_whole else (await connection.fetch(_LEFT, unit.id, names))[0]["left"]
+    await engine.add(again)
     if left:
         waits = [result.after for result in results if result.state is State.AMBIGUOUS]
-        await engine.requeue(
-            [Job(name=unit.id, entrypoint=_carrier(unit.via), delay=max(min(waits, default=0.0), 0.0))]
-        )
-        # The unit goes on without the message whose job carries it, and which is therefore given a new one.
-        await engine.add(missing)
-        await engine.finish([name for name, row in written.items() if row["state"] not in _OPEN])
+        await engine.requeue(unit.id, delay=max(min(waits, default=0.0), 0.0))
     else:
-        await engine.requeue(missing, carrier=unit.id)
         await _end(connection, engine, unit.id, "successful")
     return True
 
@@ -287,6 +299,6 @@ async def _write(connection: Connection, unit: Unit, results: Sequence[Result]) 
 
 
 async def _end(connection: Connection, engine: Engine, name: str, status: Literal["successful", "canceled"]) -> None:
-    """Nobody of a unit is open: it goes, with its carrier and the jobs of those who stayed in it to the end."""
-    rows = await connection.fetch(_END, name)
-    await engine.finish([name, *(row["id"] for row in rows)], status)
+    """Nobody of a unit is open: it goes, and its carrier."""
+    await connection.execute(_END, name)
+    await engine.finish([name], status)

@@ -107,21 +107,14 @@ INSERT INTO {LOG} (job_id, status, entrypoint, priority)
 SELECT id, $2::text::{PREFIX}pgqueuer_status, entrypoint, priority FROM done
 """  # noqa: S608 - names of our own
 _REQUEUE: Final = f"""
-WITH given AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::interval[], $5::bigint[])
-        AS g (name, becomes, entrypoint, delay, id)
-), again AS (
-    UPDATE {QUEUE} AS job
-    SET status = 'queued', execute_after = now() + given.delay, attempts = attempts + 1, updated = now(),
-        heartbeat = now(), queue_manager_id = NULL, entrypoint = given.entrypoint, dedupe_key = given.becomes,
-        payload = convert_to(given.becomes, 'UTF8'), id = coalesce(given.id, job.id)
-    FROM given
-    WHERE job.dedupe_key = given.name AND job.status IN ('queued', 'picked')
-    RETURNING job.id, job.entrypoint, job.priority, job.dedupe_key
-), logged AS (
-    INSERT INTO {LOG} (job_id, status, entrypoint, priority) SELECT id, 'queued', entrypoint, priority FROM again
+WITH again AS (
+    UPDATE {QUEUE}
+    SET status = 'queued', execute_after = now() + $2::interval, attempts = attempts + 1, updated = now(),
+        heartbeat = now(), queue_manager_id = NULL
+    WHERE dedupe_key = $1 AND status IN ('queued', 'picked')
+    RETURNING id, entrypoint, priority
 )
-SELECT dedupe_key AS name FROM again
+INSERT INTO {LOG} (job_id, status, entrypoint, priority) SELECT id, 'queued', entrypoint, priority FROM again
 """  # noqa: S608 - names of our own
 
 
@@ -227,25 +220,6 @@ class Engine:
         if names:
             await self._statements.fetch(_FINISH, list(names), status)
 
-    async def requeue(self, jobs: Sequence[Job], *, carrier: str | None = None) -> list[Job]:
-        """Claimed jobs go back into the queue.
-
-        Args:
-            jobs: as they shall be.
-            carrier: the one job there is, by another name.
-
-        Returns:
-            Those that are not there.
-        """
-        if not jobs:
-            return []
-        rows = await self._statements.fetch(
-            _REQUEUE,
-            [carrier or job.name for job in jobs],
-            [job.name for job in jobs],
-            [job.entrypoint for job in jobs],
-            [timedelta(seconds=job.delay) for job in jobs],
-            [job.age for job in jobs],
-        )
-        done = {row["name"] for row in rows}
-        return [job for job in jobs if job.name not in done]
+    async def requeue(self, name: str, *, delay: float) -> None:
+        """A claimed job goes back into the queue, and is due after so many seconds."""
+        await self._statements.fetch(_REQUEUE, name, timedelta(seconds=delay))

@@ -76,7 +76,10 @@ SELECT setval(pg_get_serial_sequence('{QUEUE}', 'id'), {1 << 61});
 UPDATE {QUEUE} SET id = {CARRIER_ID} WHERE dedupe_key IN (SELECT id FROM sms_outbox_unit)
 """  # noqa: S608 - names of our own
 
-_STEPS: Final = (_RATE, _MESSAGES, _AGES)
+# Who is in a unit has no job of its own any more.
+_UNITS: Final = f"DELETE FROM {QUEUE} WHERE status = 'picked' AND heartbeat = 'infinity'"  # noqa: S608 - as above
+
+_STEPS: Final = (_RATE, _MESSAGES, _AGES, _UNITS)
 VERSION: Final = len(_STEPS)
 """Steps that this library knows."""
 
