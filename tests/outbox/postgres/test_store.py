@@ -262,6 +262,11 @@ async def test_an_outbox_of_the_version_before_is_brought_up_to_date(store: Post
             " FROM (SELECT id FROM sms_outbox_pgqueuer ORDER BY id) AS newest WHERE job.id = newest.id;"
             "UPDATE sms_outbox_schema SET steps = 2"
         )
+        await connection.execute(  # who was beside the carrier of a unit had a job of its own
+            "INSERT INTO sms_outbox_pgqueuer (id, priority, entrypoint, status, heartbeat, execute_after, dedupe_key)"
+            " VALUES (99, 0, 'm 1 -', 'picked', 'infinity', now(), $1)",
+            held.members[1].id,
+        )
     finally:
         await connection.close()
     with pytest.raises(ConfigurationError, match="older version"):
@@ -275,7 +280,11 @@ async def test_an_outbox_of_the_version_before_is_brought_up_to_date(store: Post
     again = await store.claim(via="v2", most=9, units=9, lease=5)
     assert {unit.id for unit in again} == {unit.id for unit in [held, *found]}
     for unit in again:
-        await store.settle(unit, accepted(unit))
+        waits = [Result(id=member.id, state=State.PENDING) for member in unit.members]
+        await store.settle(unit, waits if unit.id == held.id else accepted(unit))
+    (once_more,) = await store.claim(via="v2", most=9, units=9, lease=5)
+    assert [member.id for member in once_more.members] == kept[:2]
+    await store.settle(once_more, accepted(once_more))
     await nothing_is_left(store)
 
 
