@@ -261,7 +261,7 @@ class DuplicateRequest(Rejected):
     """
 
     _fate = "Nothing more goes out; what was sent first under this id stands."
-    _next_step = "Read message_ids; another message needs another key."
+    _next_step = "Its ids, where they were found, are in message_ids; another message needs another key."
 
     def __init__(self, text: str, *, message_ids: tuple[str, ...] = (), **rest: Any) -> None:
         super().__init__(text, **rest)

@@ -99,7 +99,9 @@ def _plain(value: object) -> str:
 
 
 # Not cut in two on a narrow terminal: somebody will want to copy them.
-_WHOLE = frozenset({"created_at", "member", "message_id", "recipient", "sender", "sent_at", "status_at", "to"})
+_WHOLE = frozenset(
+    {"created_at", "member", "message_id", "recipient", "sender", "sent_at", "status_at", "submitted_at", "to"}
+)
 
 
 def table(*columns: str, title: str | None = None) -> Table:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -25,6 +26,14 @@ def _row(message: Mapping[str, Any]) -> dict[str, Any]:
     return {name: message[name] for name in names} | {"via": message["protocol"]}
 
 
+def _rows(messages: Iterable[Mapping[str, Any]], *, json: bool) -> list[dict[str, Any]]:
+    rows = [_row(message) for message in messages]
+    if not json:  # a table of 80 columns has no room for the year, the parts of a second and the zone
+        for row in rows:
+            row["submitted_at"] = f"{datetime.fromisoformat(row['submitted_at']):%m-%d %H:%M:%S}"
+    return rows
+
+
 async def inbox(
     query: Query = "",
     /,
@@ -37,7 +46,7 @@ async def inbox(
     output = Output(json=json)
     async with sandbox_at(node) as control:
         found = await control.call("GET", "messages?" + urlencode({"q": query, "limit": limit}))
-    output.records([_row(one) for one in reversed(found["messages"])], COLUMNS)
+    output.records(_rows(reversed(found["messages"]), json=json), COLUMNS)
     if not json and found["total"] > len(found["messages"]):
         output.note(f"{found['total']} in all; --limit shows more")
     return Exit.DONE
@@ -63,9 +72,9 @@ async def wait(
                 break
     if found["message"] is None:
         output.note("no such message came; the newest are:")
-        output.records([_row(one) for one in found["newest"]], COLUMNS)
+        output.records(_rows(found["newest"], json=json), COLUMNS)
         return Exit.FAILURE
-    output.records([_row(found["message"])], COLUMNS)
+    output.records(_rows([found["message"]], json=json), COLUMNS)
     return Exit.DONE
 
 

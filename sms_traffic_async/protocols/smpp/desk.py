@@ -99,9 +99,7 @@ class Desk(Casework):
         self._stalled = self._due = False
         self._compact()
         if not self.queue.parts:
-            for link in self.links:
-                if link.current is not None:  # it was refused or given up before its last part
-                    self._release(link)
+            self._let_go()
             return
         links = self.links
         if len(links) > 1:
@@ -126,6 +124,12 @@ class Desk(Casework):
         self._stalled = stalled
         if self.admission.waiting:
             self.admission.call()
+
+    def _let_go(self) -> None:
+        """Nothing is pending: what a link still holds was refused or given up before its last part."""
+        for link in self.links:
+            if link.current is not None:
+                self._release(link)
 
     def _trickle(self, link: Link, now: float, *, gated: bool, braked: bool) -> bool | None:
         """Write to one link under a limit or a brake.
