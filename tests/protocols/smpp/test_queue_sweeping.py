@@ -147,7 +147,7 @@ def test_parts_that_are_never_written_add_up() -> None:
     queue.put(long)
     assert queue.take("one", active=True) is long
     assert [queue.written(long) for _ in range(3)] == [0, 1, 2]
-    long.never = {0}
+    long.never = frozenset({0})
     queue.give_back(long, 2)
     queue.drop(long)
     assert long.never == {0, 2}
