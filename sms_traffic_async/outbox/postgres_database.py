@@ -115,12 +115,16 @@ class Database:
         """
         until = self._clock.monotonic() + (self._patience if patience is None else patience)
         failures = 0
+        task = asyncio.current_task()
+        cancels = 0 if task is None else task.cancelling()
         while True:
             if self._closed:
                 raise StorageClosed("the database is closed")
             try:
                 return await self._once(work, atomic=atomic)
             except self._kinds as error:
+                if task is not None and task.cancelling() > cancels:
+                    raise asyncio.CancelledError from None  # undoing the work failed, too, and told of that instead
                 pause = backoff(failures, self._clock.random())
                 if not is_transient(error) or self._clock.monotonic() + pause > until:
                     raise _told(error) from _cause(error)

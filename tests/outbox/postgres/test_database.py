@@ -133,6 +133,23 @@ async def test_close_does_not_wait_for_ever(database: Database) -> None:
         await database.aclose()
 
 
+async def test_a_cancellation_is_told_as_one_though_the_rollback_fails(database: Database) -> None:
+    began = asyncio.Event()
+
+    async def stuck(_connection: Connection) -> None:
+        began.set()
+        try:
+            await asyncio.sleep(100)
+        finally:
+            raise TimeoutError  # as a server that does not answer the cancel request in time
+
+    task = asyncio.create_task(database.run(stuck))
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 def test_pauses() -> None:
     assert [backoff(failures, 1.0) for failures in range(6)] == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
     assert {backoff(failures, 0.0) for failures in range(6)} == {0.5}
