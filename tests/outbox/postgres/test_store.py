@@ -89,8 +89,8 @@ async def test_a_crash_of_the_server_loses_nothing(store: PostgresStore, cluster
             crash = asyncio.create_task(asyncio.to_thread(cluster.restart, "immediate"))
         units = await store.claim(via="v2", most=10, units=1, lease=600)
         for unit in units:
-            assert await store.begin(unit)
-            if await store.settle(unit, accepted(unit)):
+            # A claim does not wait for the disk: a crash may forget it, and then it cannot begin.
+            if await store.begin(unit) and await store.settle(unit, accepted(unit)):
                 seen.update(member.id for member in unit.members)
         if not units:
             await let_pass(store, 601)  # what a claim whose answer was lost has left behind
