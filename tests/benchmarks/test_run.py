@@ -145,8 +145,11 @@ def test_a_script_that_hangs_is_killed_with_what_it_started(tmp_path: Path) -> N
     assert printed.code < 0
     assert not printed.record
     child = int(printed.text)
-    status = Path(f"/proc/{child}/stat")  # killed; whoever reaps it may not have yet
-    assert not status.exists() or status.read_text().rpartition(") ")[2].startswith("Z")
+    status = Path(f"/proc/{child}/stat")
+    until = time.monotonic() + 20  # a signal takes its moment, and whoever reaps it may not have yet
+    while not (is_dead := not status.exists() or status.read_text().rpartition(") ")[2].startswith("Z")):
+        assert time.monotonic() < until
+    assert is_dead
 
 
 def test_a_page_without_marks_is_left_alone() -> None:
