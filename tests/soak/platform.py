@@ -63,7 +63,7 @@ async def serve() -> None:
             print(json.dumps(sandbox.smpp.outstanding), flush=True)
         taken = Counter(entry.to for entry in sandbox.accepted)
         faults = sandbox.faults.injected
-        print(json.dumps({"accepted": taken, "faults": faults, "receipts": sandbox.smpp.mail.counts}), flush=True)
+        print(json.dumps({"accepted": taken, "faults": faults, "receipts": sandbox.smpp.deliveries.counts}), flush=True)
 
 
 if __name__ == "__main__":
