@@ -3,6 +3,8 @@
 Every client gets the same messages and does what its own user would write:
 
 ours        ``await sms.smpp.submit(Message(...))``, 100 callers
+send_many   ours too: ``async for result in sms.send_many(Message(...) ...)``, one caller that reads
+            every result; as many under way at once as it takes by itself, which is 100
 ceiling     a bare `asyncio.Protocol`, written here: struct codec, one write for
             each read, a future for each message; the texts are encoded by our
             ``segment``; no checks, limits, deadlines, outcomes, retries.
@@ -29,28 +31,38 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks._smpp_ceiling import ORIGINATOR, WINDOW, Bare, Pump, Text, cheap_parts, messages
+
+if TYPE_CHECKING:
+    from sms_traffic_async import SmsTraffic
 
 CALLERS: Final = 100
 Submit: TypeAlias = Callable[[str, str], Awaitable[object]]
 Client: TypeAlias = Callable[[int], AbstractAsyncContextManager[Submit]]
 
 
-@asynccontextmanager
-async def ours(port: int) -> AsyncIterator[Submit]:
+def session(port: int) -> SmsTraffic:
     """This library."""
-    from sms_traffic_async import Message, SmsTraffic
+    from sms_traffic_async import SmsTraffic
     from sms_traffic_async.settings_smpp import SmppOptions
 
     options = SmppOptions(servers=[f"smpp://127.0.0.1:{port}"], rate=None, window=WINDOW)
-    async with SmsTraffic(login="bench", password="secret", originator=ORIGINATOR, smpp=options) as sms:
+    return SmsTraffic(login="bench", password="secret", originator=ORIGINATOR, smpp=options)
+
+
+@asynccontextmanager
+async def ours(port: int) -> AsyncIterator[Submit]:
+    """This library, a call for each message."""
+    from sms_traffic_async import Message
+
+    async with session(port) as sms:
         submit = sms.smpp.submit
         yield lambda to, text: submit(Message(to=to, text=text))
 
@@ -147,6 +159,24 @@ async def at_full_speed(submit: Submit, texts: Sequence[Text]) -> list[float]:
     return took
 
 
+async def in_bulk(sms: SmsTraffic, texts: Sequence[Text]) -> list[float]:
+    """One ``send_many``; seconds from the moment each message was made to the moment its result was read."""
+    from sms_traffic_async import Message
+
+    started, took = list[float](), list[float]()
+
+    def made() -> Iterator[Message]:
+        for to, text in texts:
+            started.append(time.perf_counter())
+            yield Message(to=to, text=text)
+
+    async with sms.send_many(made()) as results:
+        async for result in results:
+            took.append(time.perf_counter() - started[result.index])
+    assert results.summary.accepted == len(texts)
+    return took
+
+
 async def steadily(submit: Submit, texts: Sequence[Text], rate: float) -> list[float]:
     """So many messages a second, evenly; seconds that each took."""
     began, took = time.perf_counter(), list[float]()
@@ -200,6 +230,13 @@ async def run(name: str, port: int, texts: Sequence[Text], warm: Sequence[Text],
         spent = clock.read()
         transport.close()
         return record(spent, [], [], len(texts))
+    if name == "send_many":
+        async with session(port) as sms:
+            await in_bulk(sms, warm)
+            clock = Clock()
+            took = await in_bulk(sms, texts)
+            spent = clock.read()
+        return record(spent, took, [], len(texts))
     async with CLIENTS[name](port) as submit:
         await at_full_speed(submit, warm)
         clock = Clock()

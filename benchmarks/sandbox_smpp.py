@@ -48,8 +48,8 @@ async def main():
             with open("/proc/self/statm") as file:
                 resident = int(file.read().split()[1]) * resource.getpagesize()
             print(json.dumps({
-                "accepted": sandbox.accepted.total, "waiting": sandbox.smpp.mail.waiting(),
-                "delivered": sandbox.smpp.mail.counts["receipts delivered"], "mib": resident / 2**20,
+                "accepted": sandbox.accepted.total, "waiting": sandbox.smpp.deliveries.waiting(),
+                "delivered": sandbox.smpp.deliveries.counts["receipts delivered"], "mib": resident / 2**20,
                 "cpu": time.process_time(), "tasks": len(asyncio.all_tasks()), "findings": sandbox.findings.total,
             }), flush=True)
 

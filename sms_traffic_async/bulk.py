@@ -22,6 +22,7 @@ from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Message, SendResult, Submission
 from sms_traffic_async.policy.rate import RateLimiter, wait
+from sms_traffic_async.posting import Outcome, Posted, Poster
 
 __all__ = ("BulkSend", "BulkSummary", "Messages", "Progress")
 
@@ -29,6 +30,8 @@ MOST_CONCURRENCY = 10_000
 STOP_SECONDS = 5.0
 """How long leaving the block waits for interrupted messages to get their outcome, and for a generator to close."""
 PROGRESS_SECONDS = 0.2
+AT_ONCE = 250
+"""Messages handed in before the loop has its turn again."""
 
 Progress: TypeAlias = Callable[[BulkSummary], None]
 
@@ -43,6 +46,7 @@ class BulkSend:
         messages: read as needed, once, in the context of whoever enters the block; an asynchronous
             source in one task from beginning to end.
         send: sends one message; called ``concurrency`` times at once, in tasks that live as long as the block.
+        poster: does the same without a task for each; ``send`` is not used then.
         life: the session's; owns those tasks.
         concurrency: messages under way at once.
         rate: SMS parts a second of this call, spread evenly; ``None`` for as fast as it goes.
@@ -59,6 +63,7 @@ class BulkSend:
         messages: Messages,
         send: Callable[[Message], Awaitable[Submission]],
         *,
+        poster: Poster | None = None,
         life: Life,
         concurrency: int,
         rate: float | None = None,
@@ -73,6 +78,7 @@ class BulkSend:
         self.summary: BulkSummary = BulkSummary(total=self._source.total)
         self._limiter = None if rate is None else RateLimiter(rate)
         self._send = send
+        self._poster = poster
         self._life = life
         self._concurrency = concurrency
         self._progress = progress
@@ -89,6 +95,7 @@ class BulkSend:
         self._sending: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._alive = 0
+        self._posted: set[Posted] = set()
         self._entered = False
 
     async def __aenter__(self) -> Self:
@@ -99,8 +106,11 @@ class BulkSend:
         self._told_at = self._clock.monotonic()
         total = self.summary.total
         self._alive = self._concurrency if total is None else min(self._concurrency, total)
+        if self._poster is not None:
+            self._alive = min(self._alive, 1)
         for number in range(self._alive):
-            worker = self._life.spawn(self._work(), f"bulk {number}")
+            work = self._work() if self._poster is None else self._feed(self._poster)
+            worker = self._life.spawn(work, f"bulk {number}")
             worker.add_done_callback(self._worker_ended)
             self._workers.append(worker)
         return self
@@ -113,16 +123,23 @@ class BulkSend:
         Cancellation: messages under way are left without an outcome (``summary.interrupted``).
         """
         self._stopping = True
-        self._life.interrupt(self._sending)
+        self._life.interrupt(set(self._workers))
         for worker in self._workers:
             if worker not in self._sending:
                 worker.cancel()
         try:
-            if self._workers:
-                await asyncio.wait(self._workers, timeout=STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                while self._alive or self._posted:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            pass
         finally:
             for worker in self._workers:
                 worker.cancel()
+            for posted in self._posted:
+                posted.is_over = True
+            self._posted.clear()
             await self._close_source()
         self._tell()
 
@@ -141,7 +158,7 @@ class BulkSend:
         if not self._entered:
             raise ConfigurationError("enter it first: async with sms.send_many(...) as results")
         while not self._results:
-            if not self._alive:
+            if not self._alive and not self._posted:
                 failure, self._failure = self._failure, None
                 if failure is not None:
                     raise failure
@@ -168,19 +185,86 @@ class BulkSend:
             finally:
                 self._sending.discard(me)
             self._lay(result)
-            if self._progress is not None and self._clock.monotonic() >= self._told_at + PROGRESS_SECONDS:
-                self._tell()
+            self._tell_in_time()
             if isinstance(result.error, NotSent) and result.error.reason == "closed":
                 return
             while len(self._results) >= self._concurrency and not self._stopping:
                 self._space.clear()
                 await self._space.wait()
 
+    async def _feed(self, poster: Poster) -> None:
+        """The same in one task, for a protocol that needs none for each message."""
+        summary = self.summary
+        while not (self._stopping or summary.exhausted):
+            free = min(self._concurrency - len(self._posted), AT_ONCE)
+            if free <= 0 or len(self._results) >= self._concurrency:
+                await self._change()
+            elif self._limiter is None and self._source.is_plain:
+                first, messages = summary.taken, self._source.some(free)
+                summary.taken += len(messages)
+                summary.exhausted = not messages
+                await self._hand_in(first, messages, poster)
+                if len(messages) == AT_ONCE:
+                    await asyncio.sleep(0)
+            elif (taken := await self._next()) is not None:
+                await self._hand_in(taken[0], [taken[1]], poster)
+            self._tell_in_time()
+        while self._posted and not self._stopping:
+            await self._change()
+            self._tell_in_time()
+
+    async def _hand_in(self, first: int, messages: list[Message], poster: Poster) -> None:
+        """Hand messages to the protocol; those that do not come to it were not sent, and have that for a result."""
+        me = cast("asyncio.Task[Any]", asyncio.current_task())
+        posted = [Posted(message, first + number, self._told) for number, message in enumerate(messages)]
+        self._posted.update(posted)
+        done = 0
+        try:
+            while done < len(messages) and not self._stopping:
+                count = poster.post(messages[done:], posted[done:], me)
+                if not count:
+                    await poster.post_in_turn(messages[done], posted[done], me)
+                    count = 1
+                done += count
+        finally:
+            for one in posted[done:]:
+                one.set_exception(_stopped())
+
+    def _told(self, posted: Posted, outcome: Outcome) -> None:
+        """What the protocol says of a message that was handed in. Hot: runs for every one."""
+        self._posted.discard(posted)
+        if type(outcome) is Submission:
+            # A frozen value made by its constructor costs four times as much.
+            made: Any = _Draft()
+            made.message = posted.message
+            made.index = posted.index
+            made.submission = outcome
+            made.error = None
+            made.__class__ = SendResult
+            self.summary.accepted += 1
+            self._results.append(made)
+            self._news.set()
+        else:
+            error = cast("SendError | InvalidMessage", outcome)
+            self._lay(SendResult(message=posted.message, index=posted.index, error=error))
+            if isinstance(error, NotSent) and error.reason == "closed":
+                self._stopping = True
+        self._space.set()
+
+    async def _change(self) -> None:
+        """Wait until a message has its outcome, or a result was read."""
+        self._space.clear()
+        await self._space.wait()
+
     def _lay(self, result: SendResult) -> None:
         # Counted and laid down before anything is awaited: leaving the block loses no outcome.
         self.summary.add(result)
         self._results.append(result)
         self._news.set()
+
+    def _tell_in_time(self) -> None:
+        if self._progress is not None and self._clock.monotonic() >= self._told_at + PROGRESS_SECONDS:
+            self._tell()
 
     def _tell(self) -> None:
         self._told_at = self._clock.monotonic()
@@ -215,6 +299,12 @@ class BulkSend:
         except (SendError, InvalidMessage) as error:
             return SendResult(message=message, index=index, error=error)
         return SendResult(message=message, index=index, submission=submission)
+
+
+class _Draft:
+    """A `SendResult` while it is made."""
+
+    __slots__ = SendResult.__slots__
 
 
 def _stopped() -> NotSent:

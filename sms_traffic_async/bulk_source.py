@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Sized
+from itertools import islice
 from typing import TypeAlias, cast
 
 from sms_traffic_async.errors import ConfigurationError
@@ -40,6 +41,7 @@ class Source:
         self._context = contextvars.Context()
         self._sync: Iterator[Message] | None = None
         self._reader: _Reader | None = None
+        self._error: Exception | None = None
         self.taken: int = 0
 
     @property
@@ -47,6 +49,11 @@ class Source:
         """One that was read while whoever asked for it was cancelled; to be looked at after ``close``."""
         answer = None if self._reader is None else self._reader.spare
         return answer if isinstance(answer, Message) else None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is read without awaiting anything; see ``some``."""
+        return self._sync is not None
 
     @property
     def total(self) -> int | None:
@@ -86,9 +93,34 @@ class Source:
         if found is _END:
             return None
         if not isinstance(found, Message):
-            raise ConfigurationError(f"send_many takes Message values: item {self.taken} is a {type(found).__name__}")
+            raise _no_message(self.taken, found)
         self.taken += 1
         return found
+
+    def some(self, most: int) -> list[Message]:
+        """The next messages of a plain source, so many at most; none at the end.
+
+        Raises:
+            ConfigurationError: an item is no message.
+            Exception: whatever the source raises. What it gave before that is told first, and the error next time.
+        """
+        found: list[Message] = []
+        if self._error is None:
+            try:
+                self._context.run(self._read, found, most)
+            except Exception as error:  # noqa: BLE001 - whatever it is: it is the asker's
+                self._error = error
+        self.taken += len(found)
+        if self._error is not None and not found:
+            raise self._error
+        return found
+
+    def _read(self, found: list[Message], most: int) -> None:
+        assert self._sync is not None  # noqa: S101 - opened
+        for one in islice(self._sync, most):
+            if not isinstance(cast("object", one), Message):
+                raise _no_message(self.taken + len(found), one)
+            found.append(one)
 
     async def close(self, seconds: float) -> None:
         """Close a generator, so that what it holds open is closed now and not at some later time.
@@ -100,6 +132,10 @@ class Source:
             self._context.run(cast("Generator[Message]", source).close)
         if self._reader is not None:
             await self._reader.close(seconds)
+
+
+def _no_message(index: int, found: object) -> ConfigurationError:
+    return ConfigurationError(f"send_many takes Message values: item {index} is a {type(found).__name__}")
 
 
 class _Reader:

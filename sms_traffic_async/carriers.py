@@ -11,6 +11,7 @@ from sms_traffic_async.connections import Connections
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.fallback import Choice, Submit, send_with_fallback
 from sms_traffic_async.messages import Message, Submission, Via
+from sms_traffic_async.posting import Poster
 from sms_traffic_async.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,6 +118,10 @@ class Carriers:
             )
 
         return submit
+
+    def poster(self, via: Via | None) -> Poster | None:
+        """What takes many messages without a task for each, where the protocol can."""
+        return self.smpp if (self.default if via is None else via) == "smpp" else None
 
     def in_bulk(self, via: Via | None) -> Submit:
         """What sends one message of many: those that are sent alone go before it."""

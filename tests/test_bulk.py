@@ -3,21 +3,97 @@
 import asyncio
 import itertools
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from sms_traffic_async.bulk import BulkSend, BulkSummary, Messages
-from sms_traffic_async.errors import ConfigurationError, NotSent, OutcomeUnknown, Rejected
+from sms_traffic_async.errors import ConfigurationError, NotSent, OutcomeUnknown, Rejected, SendError
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Message, Submission
+from sms_traffic_async.posting import Waiter
 from tests.support.virtual_loop import VirtualClock, virtual
 
 CLOCK = VirtualClock()
-pytestmark = [virtual, pytest.mark.usefixtures("no_tasks_left")]
+pytestmark = [virtual, pytest.mark.usefixtures("no_tasks_left", "door")]
+TASKS, POSTER = "a task for each", "a poster"
+Send: TypeAlias = Callable[[Message], Awaitable[Submission]]
+
+
+class Door:
+    """How the messages of these tests are handed in: everything holds for both."""
+
+    kind = TASKS
+
+
+@pytest.fixture(params=[TASKS, POSTER])
+def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Door, "kind", request.param)
+
+
+class PosterOf:
+    """A `Poster` that sends by a function, so many at once."""
+
+    def __init__(self, send: Send, life: Life, room: int = 10**9, broken_after: int = 10**9) -> None:
+        self._send = send
+        self._life = life
+        self._room = room
+        self._broken_after = broken_after
+        self._news = asyncio.Event()
+        self.waited = 0
+
+    def post(self, messages: Sequence[Message], waiters: Sequence[Waiter], task: asyncio.Task[Any]) -> int:
+        count = min(self._room, len(messages), self._broken_after)
+        if not self._broken_after:
+            raise ConfigurationError("another loop")
+        self._broken_after -= count
+        for message, waiter in zip(messages[:count], waiters, strict=False):
+            self._room -= 1
+            Carrying(self._life, task, self._carry(message, waiter))
+        return count
+
+    async def post_in_turn(self, message: Message, waiter: Waiter, task: asyncio.Task[Any]) -> None:
+        self.waited += 1
+        while not self._room:
+            self._news.clear()
+            await self._news.wait()
+        assert self.post([message], [waiter], task) == 1
+
+    async def _carry(self, message: Message, waiter: Waiter) -> None:
+        outcome: Submission | SendError
+        try:
+            outcome = await self._send(message)
+        except SendError as error:
+            outcome = error
+        self._room += 1
+        self._news.set()
+        if not waiter.done():
+            if isinstance(outcome, SendError):
+                waiter.set_exception(outcome)
+            else:
+                waiter.set_result(outcome)
+
+
+class Carrying:
+    """One message that a `PosterOf` sends, as the call that its session knows."""
+
+    def __init__(self, life: Life, task: asyncio.Task[Any], work: Coroutine[Any, Any, None]) -> None:
+        self.task: asyncio.Task[Any] | None = task
+        self._life = life
+        self._work = asyncio.create_task(work)
+        self._work.add_done_callback(lambda _: life.forget(self))
+        life.calls.add(self)
+
+    def interrupt(self) -> None:
+        self._life.interrupt([self._work])
+
+
+def sending_by(source: Messages, send: Send, life: Life, **options: Any) -> BulkSend:
+    poster = PosterOf(send, life) if Door.kind == POSTER else None
+    return BulkSend(source, send, poster=poster, life=life, **options)
 
 
 def message(number: int) -> Message:
@@ -67,7 +143,7 @@ class Carrier:
 def bulk(source: Messages, carrier: Carrier, concurrency: int = 4) -> tuple[BulkSend, Life]:
     life = Life()
     life.bind()
-    return BulkSend(source, carrier.within(life), life=life, concurrency=concurrency), life
+    return sending_by(source, carrier.within(life), life, concurrency=concurrency), life
 
 
 def bulk_of(source: Messages) -> tuple[BulkSend, Carrier]:
@@ -189,7 +265,7 @@ async def test_a_closed_session_does_not_burn_through_the_source() -> None:
 
     life = Life()
     life.bind()
-    sending = BulkSend((message(0) for _ in range(1000)), closed, life=life, concurrency=4)
+    sending = sending_by((message(0) for _ in range(1000)), closed, life, concurrency=4)
     async with sending as results:
         seen = [result async for result in results]
     assert len(seen) == 4
@@ -216,6 +292,76 @@ async def test_misuse() -> None:
             pass
 
 
+# --- a poster
+
+
+def posted_by(poster: PosterOf, source: Messages, life: Life, concurrency: int) -> BulkSend:
+    async def send(_one: Message) -> Submission:
+        raise AssertionError
+
+    return BulkSend(source, send, poster=poster, life=life, concurrency=concurrency, clock=CLOCK)
+
+
+def open_life() -> Life:
+    life = Life()
+    life.bind()
+    return life
+
+
+async def test_a_poster_without_room_is_waited_for() -> None:
+    life, carrier = open_life(), Carrier()
+    poster = PosterOf(quick(carrier, life), life, room=3)
+    async with posted_by(poster, map(message, range(700)), life, concurrency=600) as results:
+        seen = [result.index async for result in results]
+    assert sorted(seen) == list(range(700))
+    assert (carrier.sent, results.summary.accepted) == (700, 700)
+    assert poster.waited > 100
+
+
+async def test_leaving_while_a_poster_has_no_room_loses_no_message() -> None:
+    life, carrier = open_life(), Carrier()
+    poster = PosterOf(carrier.within(life), life, room=2)
+    async with posted_by(poster, map(message, range(700)), life, concurrency=6) as results:
+        await anext(results)
+        await asyncio.sleep(0)
+    rest = [result async for result in results]
+    assert sorted(result.index for result in rest) == list(range(1, 1 + len(rest)))
+    summary = results.summary
+    assert (summary.taken, summary.interrupted) == (1 + len(rest), 0)
+    assert summary.unknown == 2
+    assert summary.not_sent == len(rest) - 2 - (summary.accepted - 1) > 0
+    assert {result.error.reason for result in rest if isinstance(result.error, NotSent)} == {"closed"}
+
+
+async def test_what_a_poster_raises_ends_the_work_and_what_was_taken_has_its_outcome() -> None:
+    life, carrier = open_life(), Carrier()
+    poster = PosterOf(quick(carrier, life), life, broken_after=5)
+    seen: list[int] = []
+    with pytest.raises(ConfigurationError, match="another loop"):
+        async with posted_by(poster, map(message, range(700)), life, concurrency=8) as results:
+            async for result in results:
+                seen += [result.index] if result.ok else []
+    assert seen == list(range(5))
+    assert (results.summary.taken, results.summary.accepted, results.summary.not_sent) == (8, 5, 3)
+
+
+async def test_what_has_no_outcome_in_time_is_left_without_one() -> None:
+    async def stubborn(_one: Message) -> Submission:
+        await asyncio.sleep(100)
+        raise OutcomeUnknown("nobody is there any more")
+
+    life = open_life()
+    started = CLOCK.monotonic()
+    async with posted_by(PosterOf(stubborn, life), map(message, range(700)), life, concurrency=8) as results:
+        await asyncio.sleep(0.01)
+        life.calls.clear()  # nothing interrupts them
+    assert CLOCK.monotonic() - started < 6
+    assert [result async for result in results] == []
+    await asyncio.sleep(200)
+    assert [result async for result in results] == []
+    assert (results.summary.taken, results.summary.interrupted) == (8, 8)
+
+
 # --- rate, progress, sources, summary
 
 
@@ -235,7 +381,7 @@ def fast(source: Messages, concurrency: int = 50, **options: Any) -> tuple[BulkS
     life, carrier = Life(), Carrier()
     life.bind()
     send = quick(carrier, life)
-    return BulkSend(source, send, life=life, concurrency=concurrency, clock=CLOCK, **options), carrier
+    return sending_by(source, send, life, concurrency=concurrency, clock=CLOCK, **options), carrier
 
 
 async def test_a_rate_counts_parts_and_keeps_the_order() -> None:
@@ -478,7 +624,7 @@ async def test_no_more_tasks_than_messages() -> None:
     sending, _ = fast([message(0), message(1)], concurrency=5000)
     before = len(asyncio.all_tasks())
     async with sending as results:
-        assert len(asyncio.all_tasks()) - before == 2
+        assert len(asyncio.all_tasks()) - before == (1 if Door.kind == POSTER else 2)
         assert len([result async for result in results]) == 2
     empty, _ = fast([])
     async with empty as results:

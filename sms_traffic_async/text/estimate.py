@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.text.alphabet import GATEWAY, STANDARD, Alphabet
 from sms_traffic_async.text.data_coding import Encoding
-from sms_traffic_async.text.limits import encode_ucs2, rules
+from sms_traffic_async.text.limits import check_text, encode_ucs2, rules
 from sms_traffic_async.text.parts import Segments, measure
 from sms_traffic_async.text.transliteration import to_gateway
 from sms_traffic_async.text.udh import MAX_PARTS
@@ -75,8 +75,9 @@ def estimate_v1(text: str, *, rus: Rus | None = None, two_byte_concat: bool = Fa
 
     Raises:
         ConfigurationError: ``rus`` is none of 0, 1, 5.
-        InvalidMessage: half of a surrogate pair, or U+0000.
+        InvalidMessage: no string, half of a surrogate pair, or U+0000.
     """
+    check_text(text)
     if rus is None:
         rus = choose_rus(text)
     if rus == 0:
@@ -97,8 +98,9 @@ def estimate_v2(text: str, *, transliterate: bool = False) -> Estimate:
         transliterate: as it is sent.
 
     Raises:
-        InvalidMessage: half of a surrogate pair, or U+0000.
+        InvalidMessage: no string, half of a surrogate pair, or U+0000.
     """
+    check_text(text)
     plain = _gsm7(text, GATEWAY)
     if plain is None and transliterate:
         return _estimate(_latin(text), text, transliterated=True)
@@ -115,8 +117,9 @@ def estimate_soap(text: str, *, latin_encoding: bool = False, two_byte_concat: b
         two_byte_concat: TwoByteConcat as it is sent.
 
     Raises:
-        InvalidMessage: half of a surrogate pair, or U+0000.
+        InvalidMessage: no string, half of a surrogate pair, or U+0000.
     """
+    check_text(text)
     if latin_encoding:
         return estimate_v1(text, rus=0, two_byte_concat=two_byte_concat)
     return _estimate(_ucs2(text, two_byte=two_byte_concat), text)

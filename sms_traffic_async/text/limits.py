@@ -17,7 +17,7 @@ from sms_traffic_async.text.alphabet import ESCAPE, GATEWAY, STANDARD, Alphabet
 from sms_traffic_async.text.data_coding import Encoding
 from sms_traffic_async.text.udh import ReferenceBytes
 
-__all__ = ("Cuts", "Rule", "cut", "decode_ucs2", "encode_ucs2", "rules")
+__all__ = ("Cuts", "Rule", "check_text", "cut", "decode_ucs2", "encode_ucs2", "pieces", "rules")
 
 Cuts: TypeAlias = int | list[int]
 """How many parts, where all but the last are equally long; else where each ends, in octets."""
@@ -81,6 +81,16 @@ def rules(alphabet: Alphabet, reference_bytes: ReferenceBytes) -> tuple[Rule, Ru
     return _RULES.get((alphabet, reference_bytes)) or _make_rules(alphabet, reference_bytes)
 
 
+def check_text(text: object) -> None:
+    """Refuse what is no string, for callers without types.
+
+    Raises:
+        InvalidMessage: field ``text``.
+    """
+    if not isinstance(text, str):
+        raise InvalidMessage("text", mask_text(text), "a string is needed")
+
+
 def encode_ucs2(text: str) -> bytes:
     """The text as UTF-16 big-endian.
 
@@ -120,6 +130,14 @@ def cut(text: str, octets: bytes, rule: Rule) -> Cuts:
         end += part
     ends.append(size)
     return ends
+
+
+def pieces(octets: bytes, cuts: Cuts, rule: Rule) -> list[bytes]:
+    """``octets`` in parts, as `cut` says."""
+    if isinstance(cuts, int):
+        step = rule.part
+        return [octets[at : at + step] for at in range(0, len(octets), step)]
+    return [octets[at:end] for at, end in zip([0, *cuts], cuts)]  # noqa: B905 - the last end starts nothing
 
 
 def whole_end(octets: bytes, end: int, rule: Rule) -> int:

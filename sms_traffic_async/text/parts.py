@@ -14,7 +14,7 @@ from typing import NamedTuple, final
 
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text.data_coding import Encoding
-from sms_traffic_async.text.limits import Cuts, Rule, cut, decode_ucs2, encode_ucs2, rules, whole_end
+from sms_traffic_async.text.limits import Cuts, Rule, cut, decode_ucs2, encode_ucs2, pieces, rules, whole_end
 from sms_traffic_async.text.udh import PART_NUMBERS, ReferenceBytes, concatenation_head
 
 __all__ = ("Segment", "Segments", "measure")
@@ -179,13 +179,9 @@ class Segments:
     @property
     def bodies(self) -> list[bytes]:
         """The encoded text of each part, without UDH."""
-        octets, cuts = self._octets, self._cuts
-        if cuts == 1:
-            return [octets]
-        if isinstance(cuts, int):
-            step = self._rule.part
-            return [octets[at : at + step] for at in range(0, len(octets), step)]
-        return [octets[at:end] for at, end in zip([0, *cuts], cuts)]  # noqa: B905 - the last end starts nothing
+        if self._cuts == 1:
+            return [self._octets]
+        return pieces(self._octets, self._cuts, self._rule)
 
     def short_messages(self, reference: int) -> list[bytes]:
         """What goes into the ``short_message`` of each submit_sm.

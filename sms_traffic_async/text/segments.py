@@ -50,14 +50,16 @@ def segment(
         flash: a flash message is one part, whatever ``max_parts`` says.
 
     Raises:
-        InvalidMessage: the text is too long, has half of a surrogate pair or
-            U+0000, or does not go into the ``encoding`` asked for.
+        InvalidMessage: the text is no string, is too long, has half of a surrogate
+            pair or U+0000, or does not go into the ``encoding`` asked for.
         ConfigurationError: an option is out of range.
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+        raise InvalidMessage("text", mask_text(text), "a string is needed")
     usual = alphabet is GATEWAY and reference_bytes == 1
     gsm7, ucs2 = USUAL_RULES if usual else rules(alphabet, reference_bytes)
-    if max_parts is not None and not 1 <= max_parts <= MAX_PARTS:
-        raise ConfigurationError(f"max_parts is 1 to {MAX_PARTS}, not {max_parts}")
+    if max_parts is not None and (type(max_parts) is not int or not 1 <= max_parts <= MAX_PARTS):
+        raise ConfigurationError(f"max_parts is a whole number from 1 to {MAX_PARTS}, not {max_parts!r}")
     if encoding is not None:
         octets = _encode_as(text, encoding, alphabet)
     elif usual and text >= _BEYOND_LATIN_1:

@@ -145,7 +145,7 @@ def transliterate(text: str, scheme: str = DEFAULT_SCHEME) -> str:
     """
     chosen = SCHEMES.get(scheme)
     if chosen is None:
-        raise ConfigurationError(f"no scheme of that name; there are {', '.join(SCHEMES)}")
+        raise ConfigurationError(f"scheme is one of {', '.join(SCHEMES)}")
     return chosen.write(text)
 
 

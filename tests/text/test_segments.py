@@ -1,6 +1,7 @@
 """Encoding choice, cutting and truncation: edges by table, rules by property, a slow and plain judge beside it."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,9 @@ from sms_traffic_async.text import (
     Encoding,
     Segment,
     Segments,
+    estimate_soap,
+    estimate_v1,
+    estimate_v2,
     parse_user_data,
     segment,
 )
@@ -265,9 +269,19 @@ def test_flash_is_one_part(text: str) -> None:
     assert segment(text + text[0], flash=True, truncate=True).text == text
 
 
-@pytest.mark.parametrize("most", [0, -1, 256])
-def test_max_parts_is_checked_even_where_one_part_is_enough(most: int) -> None:
-    with pytest.raises(ConfigurationError, match="max_parts is 1 to 255"):
+@pytest.mark.parametrize("text", [None, 5, b"bytes"])
+def test_what_is_no_string_is_refused_by_name(text: Any) -> None:
+    with pytest.raises(InvalidMessage, match=f"a string is needed .got <{type(text).__name__}>") as caught:
+        segment(text)
+    assert caught.value.field == "text"
+    for estimate in (estimate_v1, estimate_v2, estimate_soap):
+        with pytest.raises(InvalidMessage, match="a string is needed"):
+            estimate(text)
+
+
+@pytest.mark.parametrize("most", [0, -1, 256, "3", True])
+def test_max_parts_is_checked_even_where_one_part_is_enough(most: Any) -> None:
+    with pytest.raises(ConfigurationError, match="max_parts is a whole number from 1 to 255"):
         segment("a", max_parts=most)
 
 

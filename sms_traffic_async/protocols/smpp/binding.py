@@ -1,8 +1,6 @@
-"""What a connection is made with: the bind, the session's numbers, the TLS context."""
+"""What a connection is made with: the bind, the session's numbers."""
 
 from __future__ import annotations
-
-import ssl
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.protocols.login import login_of
@@ -12,7 +10,7 @@ from sms_traffic_async.protocols.smpp.vocabulary import BindMode
 from sms_traffic_async.settings import Settings
 from sms_traffic_async.settings_smpp import SmppOptions
 
-__all__ = ("bind_of", "default_context", "session_options")
+__all__ = ("bind_of", "session_options")
 
 
 def session_options(options: SmppOptions) -> SessionOptions:
@@ -41,10 +39,3 @@ def bind_of(settings: Settings, options: SmppOptions, mode: BindMode) -> Bind:
     if not (system_id.isascii() and password.reveal().isascii()) or "\0" in system_id + password.reveal():
         raise ConfigurationError("login and password: a bind carries ASCII without NUL only")
     return Bind(mode=mode, system_id=system_id, password=password, system_type=options.system_type)
-
-
-def default_context() -> ssl.SSLContext:
-    """The system's certificates, TLS 1.2 or later. Costs tens of milliseconds."""
-    context = ssl.create_default_context()
-    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    return context

@@ -124,8 +124,8 @@ class Casework(Verdicts):
             sent = submission(parcel, parcel.message_ids, accepted_at)
             if self._telemetry.accepted is not None:
                 self._telemetry.accepted(sent)
-            if not parcel.future.done():
-                parcel.future.set_result(sent)
+            if not parcel.waiter.done():
+                parcel.waiter.set_result(sent)
         elif not parcel.flying:
             self._consider(parcel, now)
 
@@ -212,7 +212,7 @@ class Casework(Verdicts):
         repeated = parcel.unanswered[index] = parcel.unanswered.get(index, -1) + 1
         if parcel.settled:
             return
-        may_repeat = parcel.resend and not parcel.final and not parcel.future.done() and repeated < RESENDS_PER_HOUR
+        may_repeat = parcel.resend and not parcel.final and not parcel.waiter.done() and repeated < RESENDS_PER_HOUR
         if may_repeat and now < parcel.repeats_until:
             if parcel.repeats_until == _NEVER:
                 parcel.repeats_until = now + REPEAT_WITHIN
@@ -260,8 +260,8 @@ class Casework(Verdicts):
         error = self.error_of(parcel, now, why)
         error_code = error.code
         self._settle(parcel, error.outcome.value, error_code, now)
-        if not parcel.future.done():
-            parcel.future.set_exception(error)
+        if not parcel.waiter.done():
+            parcel.waiter.set_exception(error)
 
     def _settle(self, parcel: Parcel, outcome: str, code: int | None, now: float) -> None:
         parcel.settled = True
@@ -372,8 +372,8 @@ class Casework(Verdicts):
             if not parcel.begun:
                 failure = error(parcel.key)
                 self._settle(parcel, failure.outcome.value, failure.code, now)
-                if not parcel.future.done():
-                    parcel.future.set_exception(failure)
+                if not parcel.waiter.done():
+                    parcel.waiter.set_exception(failure)
 
     def waiting(self) -> list[Parcel]:
         """Every message without an outcome, in the order of coming."""

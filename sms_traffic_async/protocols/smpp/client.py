@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 from sms_traffic_async import message_rules as rules
 from sms_traffic_async.clock import Clock
@@ -12,11 +13,12 @@ from sms_traffic_async.errors import ConfigurationError, InvalidMessage, SendErr
 from sms_traffic_async.lifecycle import Life, State
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
+from sms_traffic_async.posting import Waiter
+from sms_traffic_async.protocols.http.failures import session_closed
 from sms_traffic_async.protocols.smpp.outgoing import BINARY, Bodies, Outgoing
 from sms_traffic_async.protocols.smpp.parcel import Parcel
 from sms_traffic_async.protocols.smpp.stats import SmppStats
 from sms_traffic_async.protocols.smpp.transceiver import Transceiver
-from sms_traffic_async.protocols.unkeyed import closed
 from sms_traffic_async.settings import OnUnknown, Settings
 from sms_traffic_async.telemetry import Telemetry
 
@@ -101,7 +103,9 @@ class Smpp:
             and its place in the window comes back with the answer or at its deadline.
         """
         made = self._outgoing.bodies(message, data_coding)
-        parcel = self._parcel(made, message.to, message.expires_in, timeout, on_unknown)
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Submission] = asyncio.Future(loop=loop)  # loop.create_future(), one call cheaper
+        parcel = self._parcel(loop, loop.time(), answered, made, message.to, message.expires_in, timeout, on_unknown)
         del message, made  # a traceback printed with locals shows this frame
         if type(parcel) is not Parcel:
             raise cast("Exception", parcel)
@@ -114,13 +118,59 @@ class Smpp:
             await hub.room(parcel)
         hub.put(parcel)
         try:
-            return await parcel.future
+            return await answered
         except SendError:
-            del parcel  # it holds the error, whose traceback holds this frame: a cycle for every message that fails
+            # They hold the error, whose traceback holds this frame: a cycle for every message that fails.
+            del parcel, answered
             raise
         except asyncio.CancelledError:
             hub.abandon(parcel, hub.time())
             raise
+
+    def post(self, messages: Sequence[Message], waiters: Sequence[Waiter], task: asyncio.Task[Any]) -> int:
+        """``submit(message, bulk=True)`` for many, without anybody who awaits each; see `posting.Poster`."""
+        hub, loop = self._hub, asyncio.get_running_loop()
+        now, count = loop.time(), 0
+        queue, bodies = hub.queue, self._outgoing.bodies
+        for message, waiter in zip(messages, waiters, strict=True):
+            if hub.admission.waiting or queue.parts >= queue.limit:
+                break
+            parcel: Parcel | Exception
+            try:
+                parcel = self._parcel(loop, now, waiter, bodies(message), message.to, message.expires_in, None, None)
+            except Exception as error:  # noqa: BLE001 - raised below, or by the next call
+                parcel = error
+            if isinstance(parcel, Parcel):
+                parcel.lane = 1
+                parcel.task = task
+                hub.put(parcel)
+            elif isinstance(parcel, SendError | InvalidMessage):
+                waiter.set_exception(parcel)
+            elif count:
+                break  # what was taken before is under way, and has to be told so first
+            else:
+                raise parcel
+            count += 1
+        return count
+
+    async def post_in_turn(self, message: Message, waiter: Waiter, task: asyncio.Task[Any]) -> None:
+        """See `posting.Poster`."""
+        loop = asyncio.get_running_loop()
+        made = self._outgoing.bodies(message)
+        parcel = self._parcel(loop, loop.time(), waiter, made, message.to, message.expires_in, None, None)
+        if isinstance(parcel, ConfigurationError):
+            raise parcel
+        if not isinstance(parcel, Parcel):
+            waiter.set_exception(parcel)
+            return
+        parcel.lane = 1
+        parcel.task = task
+        try:
+            await self._hub.room(parcel)
+        except SendError as error:
+            waiter.set_exception(error.with_traceback(None))
+        else:
+            self._hub.put(parcel)
 
     async def submit_binary(
         self,
@@ -152,7 +202,9 @@ class Smpp:
         made: Bodies | InvalidMessage = problem or self._outgoing.binary(
             number, data, data_coding=data_coding, udh=udh, originator=originator, validity=validity
         )
-        parcel = self._parcel(made, number, None, timeout, on_unknown)
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Submission] = asyncio.Future(loop=loop)  # loop.create_future(), one call cheaper
+        parcel = self._parcel(loop, loop.time(), answered, made, number, None, timeout, on_unknown)
         del to, data, udh, number, made
         if not isinstance(parcel, Parcel):
             raise parcel
@@ -161,9 +213,10 @@ class Smpp:
             await hub.room(parcel)
         hub.put(parcel)
         try:
-            return await parcel.future
+            return await answered
         except SendError:
-            del parcel  # it holds the error, whose traceback holds this frame: a cycle for every message that fails
+            # They hold the error, whose traceback holds this frame: a cycle for every message that fails.
+            del parcel, answered
             raise
         except asyncio.CancelledError:
             hub.abandon(parcel, hub.time())
@@ -175,6 +228,9 @@ class Smpp:
 
     def _parcel(
         self,
+        loop: asyncio.AbstractEventLoop,
+        now: float,
+        waiter: Waiter,
         made: Bodies | InvalidMessage,
         to: str,
         expires_in: float | None,
@@ -183,7 +239,6 @@ class Smpp:
     ) -> Parcel | SendError | InvalidMessage | ConfigurationError:
         """A message that may go, or why it may not. Hot: runs for every message."""
         hub = self._hub
-        loop = asyncio.get_running_loop()
         if isinstance(made, InvalidMessage):
             return made
         if hub.loop is not loop or hub.trouble is not None or self._life.state is not _OPEN or self._only_to.active:
@@ -191,7 +246,6 @@ class Smpp:
             if problem is not None:
                 return problem
         bodies, encoding, reference = made
-        now = loop.time()
         if timeout is None:
             deadline = now + self._timeout
         elif timeout > 0:
@@ -202,7 +256,7 @@ class Smpp:
             return ConfigurationError("on_unknown is 'raise' or 'resend'")
         number = next(_numbers)
         parcel = Parcel(
-            asyncio.Future(loop=loop),  # what loop.create_future() makes, one call cheaper
+            waiter,
             number,
             f"{self._prefix}{number}",
             to,
@@ -229,7 +283,7 @@ class Smpp:
         hub = self._hub
         self._life.bind()
         if self._life.state is not _OPEN:
-            return closed(_OPERATION, f"{self._prefix}{next(_numbers)}")
+            return session_closed(_OPERATION, f"{self._prefix}{next(_numbers)}")
         if hub.trouble is not None:
             return hub.trouble(f"{self._prefix}{next(_numbers)}")
         hub.start()

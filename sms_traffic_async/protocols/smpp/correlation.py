@@ -206,8 +206,7 @@ class EarlyReceipts:
         self.count -= 1
         self._by_fingerprint.pop(early.fingerprint, None)
         for key in early.keys:
-            waiting = self._by_key.get(key, [])
-            if early in waiting:
-                waiting.remove(early)
+            waiting = self._by_key[key]
+            waiting.remove(early)
             if not waiting:
-                self._by_key.pop(key, None)
+                del self._by_key[key]

@@ -163,7 +163,7 @@ class Desk(Casework):
             if parcel is None or not parcel.pending or parcel.rests:
                 if parcel is not None:
                     self._release(link)
-                parcel = queue.take(server, active=link.active)
+                parcel = queue.take(server, link.active)
                 if parcel is None:
                     is_dry = True
                     break
@@ -278,13 +278,12 @@ class Desk(Casework):
             parcel.settled = True
             if accepted_at is None:
                 accepted_at = datetime.fromtimestamp(self._clock.wall(), UTC)
-            future = parcel.future
-            if follow is not None or not future.done():
-                sent = submission(parcel, ids, accepted_at)
-                if follow is not None:  # whoever follows messages knows of it before the caller
-                    follow(sent)
-                if not future.done():
-                    future.set_result(sent)
+            sent = submission(parcel, ids, accepted_at)
+            if follow is not None:  # whoever follows messages knows of it before the caller
+                follow(sent)
+            waiter = parcel.waiter
+            if not waiter.done():
+                waiter.set_result(sent)
             if hooks:
                 self._tell(parcel, "accepted", None, now)
         self.limiter.succeeded(now, len(accepted))

@@ -30,8 +30,8 @@ from sms_traffic_async.protocols.smpp.template import SubmitTemplate
 from sms_traffic_async.protocols.smpp.times import format_relative
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import ESM_CLASS_UDHI, GATEWAY, Encoding, segment
-from sms_traffic_async.text.limits import encode_ucs2, rules
-from sms_traffic_async.text.parts import Segments, measure
+from sms_traffic_async.text.limits import cut, encode_ucs2, pieces, rules
+from sms_traffic_async.text.parts import Segments
 from sms_traffic_async.text.udh import ReferenceBytes, concatenation_head
 
 __all__ = ("BINARY", "Bodies", "Outgoing")
@@ -102,9 +102,7 @@ class Outgoing:
         )
         self._templates: dict[tuple[str | None, int | None], SubmitTemplate] = {}
 
-    def bodies(  # noqa: C901 - runs for every message; calls cost more than branches
-        self, message: Message, data_coding: int | None = None
-    ) -> Bodies | InvalidMessage:
+    def bodies(self, message: Message, data_coding: int | None = None) -> Bodies | InvalidMessage:
         """The bodies of a message, or what is wrong with it. Hot: runs for every message.
 
         Args:
@@ -131,27 +129,27 @@ class Outgoing:
             template = made
         if data_coding is not None or message.flash:
             return self._in_coding(message, template, data_coding)
-        # What fits into one part, which is nearly everything, as `segment` would have it.
+        # As `segment` would have it.
         text = message.text
         octets = None if text >= _BEYOND_LATIN_1 else GATEWAY.try_encode(text)
         try:
             if octets is not None:
-                if len(octets) <= _SINGLE_SEPTETS:
-                    return (template.body(message.to, octets, 0),), _GSM7, None
-                segments = measure(text, octets, self._rules[0])
+                rule, coding, encoding = self._rules[0], 0, _GSM7
             else:
                 octets = encode_ucs2(text)
-                if len(octets) <= _SINGLE_OCTETS:
-                    return (template.body(message.to, octets, 8),), _UCS2, None
-                segments = measure(text, octets, self._rules[1])
+                rule, coding, encoding = self._rules[1], 8, _UCS2
+            if len(octets) <= rule.single:
+                return (template.body(message.to, octets, coding),), encoding, None
+            cuts = cut(text, octets, rule)
+            count = cuts if isinstance(cuts, int) else len(cuts)
             most = message.max_parts or self._max_parts
-            if segments.count > most:  # refused, or cut
+            if count > most:  # refused, or cut
                 size = self._reference_bytes
                 segments = segment(text, reference_bytes=size, max_parts=most, truncate=message.truncate)
+                return self._in_parts(template, message.to, segments, segments.data_coding, segments.encoding.value)
         except InvalidMessage as error:
             return error.with_traceback(None)
-        encoding = segments.encoding
-        return self._in_parts(template, message.to, segments, encoding.data_coding, encoding.value)
+        return self._numbered(template, message.to, pieces(octets, cuts, rule), coding, encoding)
 
     def binary(
         self, to: str, data: bytes, *, data_coding: int, udh: bytes, originator: str | None, validity: int | None
@@ -176,17 +174,11 @@ class Outgoing:
             esm_class = ESM_CLASS_UDHI if udh else 0
             return (template.body(to, udh + data, data_coding, esm_class),), "binary", None
         size = _SINGLE_OCTETS - (6 if self._reference_bytes == 1 else 7)
-        pieces = [data[at : at + size] for at in range(0, len(data), size)]
-        if len(pieces) > self._max_parts:
-            rule = f"at most {self._max_parts} parts, this is {len(pieces)}"
+        some = [data[at : at + size] for at in range(0, len(data), size)]
+        if len(some) > self._max_parts:
+            rule = f"at most {self._max_parts} parts, this is {len(some)}"
             return InvalidMessage("data", f"<{len(data)} octets>", rule)
-        reference = self._reference.next()
-        head = concatenation_head(reference, len(pieces), self._reference_bytes)
-        bodies = tuple(
-            template.body(to, head + bytes((number,)) + piece, data_coding, ESM_CLASS_UDHI)
-            for number, piece in enumerate(pieces, 1)
-        )
-        return bodies, "binary", self._cut(reference)
+        return self._numbered(template, to, some, data_coding, "binary")
 
     def _in_coding(
         self, message: Message, template: SubmitTemplate, data_coding: int | None
@@ -225,25 +217,22 @@ class Outgoing:
     def _in_parts(self, template: SubmitTemplate, to: str, segments: Segments, coding: int, encoding: str) -> Bodies:
         if segments.count == 1:
             return (template.body(to, segments.octets, coding),), encoding, None
-        reference = self._reference.next()
-        bodies = template.bodies(to, segments.short_messages(reference), coding, ESM_CLASS_UDHI)
-        return bodies, encoding, self._cut(reference)
+        return self._numbered(template, to, segments.bodies, coding, encoding)
 
     def _in_latin_1(self, template: SubmitTemplate, to: str, segments: Segments) -> Bodies:
         # The platform's alphabet in other octets: Latin-1 has all of its characters (field notes, Q7).
-        count = segments.count
-        if count == 1:
+        if segments.count == 1:
             return (template.body(to, segments.text.encode("latin-1"), _LATIN1_CODING),), _GSM7, None
-        reference = self._reference.next()
-        head = concatenation_head(reference, count, self._reference_bytes)
-        bodies = tuple(
-            template.body(to, head + bytes((number,)) + text.encode("latin-1"), _LATIN1_CODING, ESM_CLASS_UDHI)
-            for number, text in enumerate(segments.texts, 1)
-        )
-        return bodies, _GSM7, self._cut(reference)
+        some = [text.encode("latin-1") for text in segments.texts]
+        return self._numbered(template, to, some, _LATIN1_CODING, _GSM7)
 
-    def _cut(self, reference: int) -> int:
-        return reference if self._reference_bytes == 2 else reference & 0xFF  # noqa: PLR2004 - octets
+    def _numbered(
+        self, template: SubmitTemplate, to: str, some: list[bytes], data_coding: int, encoding: str
+    ) -> Bodies:
+        """The bodies of several parts, tied together by the next reference."""
+        reference, size = self._reference.next(), self._reference_bytes
+        head = concatenation_head(reference, len(some), size)
+        return template.parts(to, head, some, data_coding), encoding, reference if size == 2 else reference & 0xFF  # noqa: PLR2004 - octets
 
     def _template(self, named: str | None, validity: int | None) -> SubmitTemplate | InvalidMessage:
         originator = named if named is not None else self._originator

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sms_traffic_async.messages import Submission
+from sms_traffic_async.posting import Waiter
 from sms_traffic_async.protocols.smpp.fields import draft_of
 from sms_traffic_async.secrets import mask_phone
 
@@ -25,6 +26,7 @@ class Parcel:
     session's close waits for and, at last, interrupts (`lifecycle.CallScope`).
 
     Attributes:
+        waiter: is told the outcome: the future of a call, or what stands for a message of `send_many`.
         bodies: of its submit_sm, in order.
         settled: it has its outcome, or nobody waits for that any more.
         pending: parts that wait to be written.
@@ -65,7 +67,7 @@ class Parcel:
 
     def __init__(  # noqa: PLR0917 - one is made for every message, and keywords cost
         self,
-        future: asyncio.Future[Submission],
+        waiter: Waiter,
         number: int,
         key: str,
         to: str,
@@ -75,7 +77,7 @@ class Parcel:
         put_at: float,
         deadline: float,
     ) -> None:
-        self.future = future
+        self.waiter = waiter
         self.number = number
         self.key = key
         self.to = to
@@ -115,7 +117,7 @@ class Parcel:
     def message_ids(self) -> tuple[str, ...]:
         """The ids of its parts, in order; parts without one are left out."""
         ids = self.ids or {}
-        return tuple([ids[index] for index in sorted(ids) if ids[index]])
+        return tuple(filter(None, map(ids.get, sorted(ids))))
 
     def __repr__(self) -> str:
         return f"<Parcel {self.key} to {mask_phone(self.to)}, {self.count} parts>"

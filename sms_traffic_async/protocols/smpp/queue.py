@@ -58,23 +58,13 @@ class SubmitQueue:
         parcel.place = ""
         self.lanes[parcel.lane].append(parcel)
 
-    def take(self, server: str, *, active: bool) -> Parcel | None:
+    def take(self, server: str, active: bool) -> Parcel | None:
         """The message to be written next on a server; it is out of the queue then, its pending parts still counted.
 
         Args:
             server: where there is room.
             active: whether new messages may go there; else only what is bound to it.
         """
-        lane = self.lanes[0]
-        if active and lane and not self._bound and not self._returned:
-            parcel = lane.popleft()
-            if parcel.pending:
-                parcel.place = None
-                return parcel
-            self._dropped -= 1
-        return self._take(server, active=active)
-
-    def _take(self, server: str, *, active: bool) -> Parcel | None:
         if self._bound:
             parcel = self._pop(self._bound.get(server), server)
             if parcel is not None:

@@ -9,6 +9,7 @@ from typing import Final
 from sms_traffic_async.errors import LocalProtocolError
 from sms_traffic_async.protocols.smpp.fields import MAX_SHORT_MESSAGE, OCTETS, write_fields
 from sms_traffic_async.protocols.smpp.submits import SubmitSm
+from sms_traffic_async.text.udh import ESM_CLASS_UDHI, PART_NUMBERS
 
 __all__ = ("SubmitTemplate",)
 
@@ -51,24 +52,36 @@ class SubmitTemplate:
             raise LocalProtocolError(problem)
         return b"".join((self._head, digits, middle, OCTETS[len(short_message)], short_message, self._tail))
 
-    def bodies(
-        self, destination_addr: str, short_messages: Sequence[bytes], data_coding: int, esm_class: int
+    def parts(
+        self, destination_addr: str, header: bytes, pieces: Sequence[bytes], data_coding: int
     ) -> tuple[bytes, ...]:
-        """The bodies of several that go to one number.
+        """The bodies of one text's parts.
+
+        Args:
+            destination_addr: the number.
+            header: the UDH of each, but for its last octet, which is the part's number.
+            pieces: the text's octets.
+            data_coding: how they are to be read.
 
         Raises:
             LocalProtocolError: a field does not fit its place.
         """
-        middle = self._middle.get((esm_class, data_coding))
+        middle = self._middle.get((ESM_CLASS_UDHI, data_coding))
         if middle is None:
-            middle = self._middle_of(esm_class, data_coding)
+            middle = self._middle_of(ESM_CLASS_UDHI, data_coding)
         digits = _digits(destination_addr)
-        if max(map(len, short_messages)) > MAX_SHORT_MESSAGE or not digits:
+        size = len(header) + 1
+        if size + max(map(len, pieces)) > MAX_SHORT_MESSAGE or not digits:
             problem = "destination_addr: digits" if not digits else _TOO_LONG
-            del short_messages, destination_addr, digits
+            del pieces, destination_addr, digits
             raise LocalProtocolError(problem)
         head, tail, octets = self._head + digits + middle, self._tail, OCTETS
-        return tuple([head + octets[len(message)] + message + tail for message in short_messages])
+        return tuple(
+            [
+                head + octets[size + len(piece)] + header + number + piece + tail
+                for number, piece in zip(PART_NUMBERS, pieces)  # noqa: B905 - there are numbers for 255 parts
+            ]
+        )
 
     def _middle_of(self, esm_class: int, data_coding: int) -> bytes:
         sample = self._sample

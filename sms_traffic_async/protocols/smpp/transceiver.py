@@ -21,7 +21,7 @@ from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import NotSent, SendError
 from sms_traffic_async.lifecycle import Life, State
 from sms_traffic_async.policy.rate import RateLimiter
-from sms_traffic_async.protocols.smpp.binding import bind_of, default_context, session_options
+from sms_traffic_async.protocols.smpp.binding import bind_of, session_options
 from sms_traffic_async.protocols.smpp.desk import Desk
 from sms_traffic_async.protocols.smpp.doors import Door, Kind, Trouble
 from sms_traffic_async.protocols.smpp.failures import SUBMIT, UntrustedServer, bind_error
@@ -35,6 +35,7 @@ from sms_traffic_async.protocols.smpp.vocabulary import BindMode
 from sms_traffic_async.settings import Settings
 from sms_traffic_async.settings_smpp import SmppOptions
 from sms_traffic_async.telemetry import Telemetry, get_logger
+from sms_traffic_async.tls import default_context
 
 __all__ = ("Transceiver",)
 

@@ -251,14 +251,16 @@ def test_the_ids_of_one_read_are_remembered_as_one_by_one() -> None:
 
 def test_bodies_of_several_parts_are_those_of_each() -> None:
     template = SubmitTemplate(SubmitSm(source_addr="Brand", registered_delivery=1))
-    parts = [bytes((number,)) * (250 + number) for number in range(1, 5)]
-    bodies = template.bodies("79161112233", parts, 8, 0x40)
-    assert bodies == tuple(template.body("79161112233", part, 8, 0x40) for part in parts)
-    for number, messages, rule in (
-        ("79161112233", [*parts, bytes(255)], "254 octets"),
-        ("7916\u0661112233", parts, "digits"),
-        ("7916\ud800", parts, "digits"),
-        ("", parts, "digits"),
+    head = b"\5\0\3\7\4"
+    pieces = [bytes((number,)) * (244 + number) for number in range(1, 5)]
+    bodies = template.parts("79161112233", head, pieces, 8)
+    wanted = [head + bytes((number,)) + piece for number, piece in enumerate(pieces, 1)]
+    assert bodies == tuple(template.body("79161112233", message, 8, 0x40) for message in wanted)
+    for number, some, rule in (
+        ("79161112233", [*pieces, bytes(249)], "254 octets"),
+        ("7916\u0661112233", pieces, "digits"),
+        ("7916\ud800", pieces, "digits"),
+        ("", pieces, "digits"),
     ):
         with pytest.raises(LocalProtocolError, match=rule):
-            template.bodies(number, messages, 8, 0x40)
+            template.parts(number, head, some, 8)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -32,6 +31,7 @@ from sms_traffic_async.protocols.smpp.protocol import (
     State,
 )
 from sms_traffic_async.protocols.smpp.vocabulary import BindMode, CommandStatus, Role
+from tests.policy.machines import lengths
 
 WINDOW = 4
 OWED = 6
@@ -214,7 +214,7 @@ class Link(RuleBasedStateMachine):
 
 
 TestLink: Any = Link.TestCase
-TestLink.settings = settings(max_examples=150, stateful_step_count=80, deadline=None)
+TestLink.settings = lengths(150, 80)
 
 
 def test_the_nonsense_of_the_model_is_what_it_says() -> None:

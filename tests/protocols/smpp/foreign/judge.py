@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,23 @@ from sms_traffic_async.messages import Message, StatusUpdate, Submission
 from sms_traffic_async.settings import Credentials, Settings
 from tests.protocols.smpp.kit import Client, client
 
-__all__ = ("COUNT", "ORIGINATOR", "PARTS", "PASSWORD", "SYSTEM_ID", "TEXTS", "Done", "Received", "compare", "do")
+__all__ = (
+    "COUNT",
+    "ORIGINATOR",
+    "PARTS",
+    "PASSWORD",
+    "SYSTEM_ID",
+    "TEXTS",
+    "THROTTLE_EVERY",
+    "Done",
+    "Received",
+    "compare",
+    "do",
+)
 
-COUNT = 10_000
+# All of it: ``nox -s foreign``. Read before a test's environment is cleaned.
+COUNT = 10_000 if os.environ.get("SMS_TRAFFIC_TESTS_EVERY_MESSAGE") else 2_000
+THROTTLE_EVERY = COUNT * 3 // 10
 LONG_EVERY = 20
 ORIGINATOR = "Brand"
 SYSTEM_ID = "our-client"

@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 
 from sms_traffic_async.message_ids import IdMatching
-from tests.protocols.smpp.foreign.judge import PARTS, PASSWORD, SYSTEM_ID, Received, compare, do
+from tests.protocols.smpp.foreign.judge import PARTS, PASSWORD, SYSTEM_ID, THROTTLE_EVERY, Received, compare, do
 from tests.support.certificates import authority, client_context
 from tests.support.peers import node_peer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90), pytest.mark.usefixtures("no_tasks_left")]
 
 SCRIPT = Path(__file__).with_name("node_server.js")
-THROTTLE_EVERY = 3_000
 
 
 class NodeServer:

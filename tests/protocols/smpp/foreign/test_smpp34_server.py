@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.protocols.smpp.foreign.judge import ORIGINATOR, PARTS, SYSTEM_ID, Received, compare, do
+from tests.protocols.smpp.foreign.judge import ORIGINATOR, PARTS, SYSTEM_ID, THROTTLE_EVERY, Received, compare, do
 from tests.support.peers import python_peer
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90), pytest.mark.usefixtures("no_tasks_left")]
 
-THROTTLE_EVERY = 3_000
 RECEIPTS_AT_ONCE = 50
 
 
