@@ -16,9 +16,23 @@ from sms_traffic_async.api_code_table import DOCUMENTED, UNDOCUMENTED, Row, Scop
 from sms_traffic_async.errors import PermissionDenied, Rejected, RequestRefused
 from sms_traffic_async.secrets import redact
 
-__all__ = ("API_CODES", "ApiCode", "Scope", "describe", "error_for", "refusal_for", "safe_description")
+__all__ = (
+    "API_CODES",
+    "DUPLICATE",
+    "NO_SUCH_MESSAGE",
+    "TEMPORARY",
+    "ApiCode",
+    "Scope",
+    "describe",
+    "error_for",
+    "refusal_for",
+    "safe_description",
+)
 
-DUPLICATE, NO_PHONES, TEMPORARY = 105, 403, 1000
+DUPLICATE, NO_SUCH_MESSAGE = 105, 434
+TEMPORARY = 1000
+"""The only code that says "try again"."""
+_NO_PHONES = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +127,7 @@ def _entry(code: int, description: str, operation: str, *, on_send: bool, has_re
     # The two numbers that the document itself uses for two things.
     if code == DUPLICATE and not (on_send and has_restrictive_id):
         return _BAD_REQUEST
-    if code == NO_PHONES and operation.startswith("v2."):
+    if code == _NO_PHONES and operation.startswith("v2."):
         # "Access denied" comes as 403 in an HTTP 200 body too; only a send has numbers to miss.
         denied = not on_send or "access denied" in description.casefold()
         return _ACCESS_DENIED if denied else API_CODES[code]

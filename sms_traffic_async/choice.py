@@ -80,7 +80,7 @@ def choose(
     order += tuple(fallback)
     for number, one in enumerate(order):
         if one not in _KNOWN:
-            raise ConfigurationError(f"{one!r}: messages are carried by {', '.join(_KNOWN)}")
+            raise ConfigurationError(f"{one!r} is no protocol; there are {', '.join(_KNOWN)}")
         if one not in available:
             raise ConfigurationError(f"{NAMES[one]} is not configured: it needs {_NEEDS[one]}")
         if one in order[:number]:

@@ -194,7 +194,7 @@ class Rejected(SendError):
 
     outcome = Outcome.REJECTED
     _fate = "No SMS goes out."
-    _next_step = "Mend what was refused before you send it again."
+    _next_step = "Correct what was refused before you send it again."
 
     def __init__(self, text: str, *, description: str = "", **rest: Any) -> None:
         super().__init__(text, **rest)

@@ -18,6 +18,7 @@ __all__ = (
     "SendStarted",
     "SessionEnded",
     "SessionMade",
+    "UpdateTaken",
 )
 
 
@@ -44,7 +45,15 @@ class RequestFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendFinished:
-    """One message got its outcome."""
+    """One message got its outcome.
+
+    Attributes:
+        via: the protocol.
+        outcome: ``accepted``, ``rejected``, ``not_sent`` or ``unknown``.
+        attempts: requests that were made for it.
+        seconds: since its first request began.
+        code: the platform's code, if it gave one.
+    """
 
     via: str
     outcome: str
@@ -61,11 +70,13 @@ class SendStarted:
         call: its number, unique in the process.
         via: the protocol that was asked for, or is the first that may be used.
         messages: how many it sends.
+        origins: W3C traceparents of where the messages were enqueued, if they come from an outbox.
     """
 
     call: int
     via: str
     messages: int = 1
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,14 +151,35 @@ class InboundTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateTaken:
+    """The reader of ``sms.updates()`` took a status.
+
+    Attributes:
+        message_id: whose.
+        seconds: since it was handed over.
+    """
+
+    message_id: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionMade:
-    """A session was made; its counters and gauges can be read until `SessionEnded`."""
+    """A session was made.
+
+    Attributes:
+        stats: its counters and gauges, which can be read until `SessionEnded`.
+    """
 
     stats: Stats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded:
-    """A session was closed."""
+    """A session was closed.
+
+    Attributes:
+        stats: its counters and gauges, as ``SessionMade`` gave them.
+    """
 
     stats: Stats

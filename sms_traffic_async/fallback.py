@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
@@ -12,6 +11,7 @@ from sms_traffic_async.choice import may_follow
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import ConfigurationError, SendError
 from sms_traffic_async.messages import Message, Submission, Via
+from sms_traffic_async.settings import call_seconds
 from sms_traffic_async.telemetry import Stats
 
 __all__ = ("Choice", "Submit", "send_with_fallback")
@@ -62,8 +62,7 @@ async def send_with_fallback(
     Cancellation:
         As that of the protocol under way; those before it left nothing behind.
     """
-    if not 0 < timeout < math.inf:
-        raise ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
+    timeout = call_seconds(timeout, timeout)
     started = clock.monotonic()
     expires_in = message.expires_in
     before: list[str] = []
@@ -83,4 +82,4 @@ async def send_with_fallback(
             message = replace(message, expires_in=expires_in - gone)
         if stats is not None:
             stats.count(f"fallback.{choices[number + 1].via}")
-    raise ConfigurationError("there is no protocol to send by")
+    raise ConfigurationError("choices is empty: there is no protocol to send by")

@@ -16,6 +16,11 @@ from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.secrets import mask_text
 
 __all__ = (
+    "ID_MAX",
+    "KEY_MAX",
+    "PARTS_MAX",
+    "TRACKING_DATA_MAX",
+    "VALIDITY_MAX",
     "flag_problem",
     "is_usual_phone",
     "label_problem",
@@ -27,6 +32,16 @@ __all__ = (
     "start_problem",
     "text_problem",
 )
+
+ID_MAX = 128
+"""Characters of an id; the document shows 19 and 40 digits and names no limit."""
+KEY_MAX = 200
+TRACKING_DATA_MAX = 40
+"""Characters (document, ``trackingData``)."""
+VALIDITY_MAX = 86_400
+"""Seconds."""
+PARTS_MAX = 255
+"""The platform's own limit, and what one octet of a concatenation header can count."""
 
 _REGIONS = ("RU", "INT")
 _SHORT_WAY = 11

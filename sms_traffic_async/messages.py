@@ -36,11 +36,6 @@ MOSCOW = timezone(timedelta(hours=3), "UTC+3")
 Via: TypeAlias = Literal["v2", "v1", "soap", "smpp", "smtp"]
 Evidence: TypeAlias = Literal["answer", "lookup", "push", "handover"]
 
-TRACKING_DATA_MAX = 40
-KEY_MAX = 200
-VALIDITY_MAX = 86_400
-PARTS_MAX = 255
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Message:
@@ -173,9 +168,9 @@ def _settle(message: Message) -> InvalidMessage | None:
     if message.originator is not None:
         problem = problem or rules.originator_problem(message.originator)
     if message.tracking_data is not None:
-        problem = problem or rules.label_problem("tracking_data", message.tracking_data, TRACKING_DATA_MAX)
+        problem = problem or rules.label_problem("tracking_data", message.tracking_data, rules.TRACKING_DATA_MAX)
     if message.key is not None:
-        problem = problem or rules.label_problem("key", message.key, KEY_MAX)
+        problem = problem or rules.label_problem("key", message.key, rules.KEY_MAX)
     if message.params is not None:
         params, wrong = rules.read_params(message.params)
         object.__setattr__(message, "params", params)
@@ -193,11 +188,11 @@ def _settle(message: Message) -> InvalidMessage | None:
 def _settle_rest(message: Message) -> InvalidMessage | None:
     problem = None
     if message.batch_name is not None:
-        problem = rules.label_problem("batch_name", message.batch_name, KEY_MAX)
+        problem = rules.label_problem("batch_name", message.batch_name, rules.KEY_MAX)
     if message.max_parts is not None:
-        problem = problem or rules.number_problem("max_parts", message.max_parts, 1, PARTS_MAX)
+        problem = problem or rules.number_problem("max_parts", message.max_parts, 1, rules.PARTS_MAX)
     if message.validity is not None:
-        problem = problem or rules.number_problem("validity", message.validity, 1, VALIDITY_MAX)
+        problem = problem or rules.number_problem("validity", message.validity, 1, rules.VALIDITY_MAX)
     if message.expires_in is not None:
         problem = problem or rules.seconds_problem("expires_in", message.expires_in)
     if message.start_at is not None:
@@ -253,7 +248,14 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
-    """What became of one message of a bulk: a submission or an error, never both."""
+    """What became of one message of a bulk: a submission or an error, never both.
+
+    Attributes:
+        message: as the source gave it.
+        index: its place in the source, from 0.
+        submission: what the platform took.
+        error: why it did not, or that nobody can tell.
+    """
 
     message: Message
     index: int
@@ -273,13 +275,20 @@ class StatusUpdate:
     Attributes:
         message_id: the platform's id.
         status: the status, open-ended; ``""`` while nothing is known.
+        tracking_data: the label it was sent with, where the source gives it.
         to: the number, where the source gives it.
         submitted_at: when the platform took it.
         sent_at: when it went to the operator.
         status_at: when the status was reached ("deliveryDate" in the document).
         error: the operator's reason (table "err"), where there is one.
         error_text: the reason in the platform's words.
+        operator_id: the subscriber's operator, by the platform's own number.
+        mcc: the mobile country code of the subscriber's network.
+        mnc: the mobile network code; see ``network``.
         parts: number of parts, where the source gives it.
+        channel: ``sms`` or another, where the source gives it.
+        login: whose message it is, where a push says so.
+        node: the node that was asked, for ``poll``.
         source: ``poll``, ``push`` or ``receipt``.
         raw: the reply as it came, for what this value does not name.
     """
@@ -361,6 +370,7 @@ class Balance:
     Attributes:
         amount: the number.
         raw: as the platform wrote it.
+        node: the node that told it.
     """
 
     amount: Decimal

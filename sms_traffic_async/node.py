@@ -22,7 +22,12 @@ _EXAMPLE = f"a node is a URL such as {DEFAULT_NODES[0]}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One of the platform's hosts: where to, and what it is called in logs."""
+    """One of the platform's hosts.
+
+    Attributes:
+        url: the base URL, without a slash at its end.
+        name: what it is called in logs and errors: the host, with its port where that is not the usual one.
+    """
 
     url: str
     name: str
@@ -48,7 +53,7 @@ def parse_nodes(urls: Iterable[str]) -> tuple[Node, ...]:
     Raises:
         ConfigurationError: as ``Node.parse``.
     """
-    if isinstance(urls, str):
+    if isinstance(urls, str) or not isinstance(urls, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
         urls = (urls,)
     readings = [_read(url) for url in urls if str(url).strip()]
     del urls  # as in Node.parse

@@ -11,7 +11,7 @@ from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import InvalidMessage, SendError
 from sms_traffic_async.events import SendEnded, SendStarted
 from sms_traffic_async.messages import Message, Submission
-from sms_traffic_async.telemetry import CALLS, Telemetry
+from sms_traffic_async.telemetry import CALLS, ORIGINS, Telemetry
 
 if TYPE_CHECKING:
     from sms_traffic_async.fallback import Submit
@@ -46,7 +46,7 @@ class Observed:
         self._call = next(_NUMBERS)
         self._began = self._clock.monotonic()
         self._token = CALLS.set((self._call,))
-        started = SendStarted(call=self._call, via=self._via, messages=self._messages)
+        started = SendStarted(call=self._call, via=self._via, messages=self._messages, origins=ORIGINS.get())
         self._ended = self._telemetry.begin(started, self._inherited)
         return self
 

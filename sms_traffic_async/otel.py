@@ -8,7 +8,8 @@ Spans
 -----
 ``send sms`` (producer)
     A message, from the call to its outcome, or a unit of an outbox. Current while it
-    lasts; its parent is what was current when the call was made.
+    lasts; its parent is what was current when the call was made. What comes from an
+    outbox is linked to what was current where it was enqueued.
 ``POST v2.send`` and the like (client)
     A request. The child of the send that made it; linked to all of them where several
     messages share it.
@@ -37,6 +38,7 @@ from sms_traffic_async.events import (
     SendStarted,
     SessionEnded,
     SessionMade,
+    UpdateTaken,
 )
 from sms_traffic_async.telemetry import Ended, Stats, get_logger
 
@@ -106,14 +108,20 @@ class OtelHooks:
                 self._instruments.request(event)
                 self._request_span(event)
             case InboundTaken():
-                self._instruments.taken(event)
-                self._span_of_the_past("process sms", "CONSUMER", event.seconds, _processing("inbound", "reader", 1))
+                self._taken(event, "inbound", None)
+            case UpdateTaken():
+                self._taken(event, "statuses", self._sent.get(event.message_id))
             case SessionMade():
                 self._sessions.add(event.stats)
             case SessionEnded():
                 self._sessions.discard(event.stats)
             case _:
                 pass
+
+    def _taken(self, event: InboundTaken | UpdateTaken, kind: str, sent: SpanContext | None) -> None:
+        self._instruments.taken(event, kind)
+        links = () if sent is None else (sent,)
+        self._span_of_the_past("process sms", "CONSUMER", event.seconds, _processing(kind, "reader", 1), links=links)
 
     # --- what a scoped hook is
 
@@ -124,6 +132,16 @@ class OtelHooks:
         from opentelemetry import context
 
         return context.get_current()
+
+    def traceparent(self) -> str | None:
+        """The current span, as a header of W3C Trace Context."""
+        if not self.active:
+            return None
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        carrier: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(carrier)
+        return carrier.get("traceparent")
 
     def begin(self, event: SendStarted | ProcessStarted, inherited: Any, /) -> Ended:
         """Start a span, and make it the current one of this task."""
@@ -140,7 +158,8 @@ class OtelHooks:
         }
         if event.messages > 1:
             attributes["messaging.batch.message_count"] = event.messages
-        span, leave = self._enter("send sms", "PRODUCER", attributes, inherited)
+        links = [found for one in event.origins[:MOST_LINKS] if (found := _read(one)) is not None]
+        span, leave = self._enter("send sms", "PRODUCER", attributes, inherited, links)
         self._open[event.call] = span
         if len(self._open) > OPEN:
             self._open.popitem(last=False)
@@ -243,6 +262,15 @@ class OtelHooks:
         )
         _judge(span, error)
         span.end(now)
+
+
+def _read(traceparent: str) -> SpanContext | None:
+    from opentelemetry import trace
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    found = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+    told = trace.get_current_span(found).get_span_context()
+    return told if told.is_valid else None
 
 
 def _nothing(_event: object) -> None:

@@ -15,6 +15,7 @@ from sms_traffic_async.events import (
     RequestFinished,
     SendEnded,
     SendFinished,
+    UpdateTaken,
 )
 from sms_traffic_async.otel import address_of
 from sms_traffic_async.telemetry import Stats
@@ -89,9 +90,9 @@ class Instruments:
         self._consumed.add(event.messages, attributes)
         self._process.record(ended.seconds, attributes)
 
-    def taken(self, event: InboundTaken) -> None:
-        """A reader took a message."""
-        attributes = _of("process") | {"sms_traffic.kind": "inbound", "sms_traffic.source": "reader"}
+    def taken(self, event: InboundTaken | UpdateTaken, kind: str) -> None:
+        """A reader took a message, or a status."""
+        attributes = _of("process") | {"sms_traffic.kind": kind, "sms_traffic.source": "reader"}
         self._consumed.add(1, attributes)
         self._process.record(event.seconds, attributes)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sms_traffic_async.delivery.checking import Checks
+from sms_traffic_async.delivery.checking import Checks, Mark
 from sms_traffic_async.delivery.inbound import Inbound
 from sms_traffic_async.delivery.inbound_feed import InboundFeed, by_list, by_report
 from sms_traffic_async.delivery.intake import open_store
@@ -69,10 +69,11 @@ class Reception:
             ConfigurationError: there are no credentials.
         """
         shared, credentials = self._shared, self._shared.settings.credentials
+        mark: Mark
         if credentials.api_key is not None:
             mark = shared.http_v2(shared.settings).mark_checked
         elif credentials.login is not None:
-            return Checks(shared.http_v1(shared.settings).mark_checked, spawn=shared.life.spawn)
+            mark = shared.http_v1(shared.settings).mark_checked
         else:
             raise ConfigurationError("marking needs an API key, or login and password")
         return Checks(mark, spawn=shared.life.spawn)

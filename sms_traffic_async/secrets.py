@@ -8,9 +8,13 @@ this room.
 from __future__ import annotations
 
 import re
-from typing import NoReturn, final
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, NoReturn, final
 
-__all__ = ("ForeignError", "Secret", "foreign_cause", "mask_phone", "mask_text", "redact")
+from sms_traffic_async.errors import ConfigurationError
+
+__all__ = ("ForeignError", "Secret", "check_before_init", "foreign_cause", "mask_phone", "mask_text", "redact")
 
 _MASK = "********"
 
@@ -57,6 +61,29 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled: hand the credential's name over, not its value")
+
+
+def check_before_init(kind: Any, problem_of: Callable[[Mapping[str, Any]], str]) -> None:
+    """Have a dataclass refuse options before the frame of its generated ``__init__`` holds them.
+
+    A traceback printed with locals shows that frame, and what is refused may be a password in plain text.
+
+    Args:
+        kind: a dataclass whose fields are given by name only.
+        problem_of: what is wrong with the options, quoting nothing of them; empty if nothing is.
+    """
+    made: Callable[..., None] = kind.__init__
+
+    @wraps(made)
+    def init(self: object, **options: Any) -> None:
+        problem = problem_of(options)
+        if problem:
+            options.clear()
+            del self  # half made: it cannot be printed
+            raise ConfigurationError(problem)
+        made(self, **options)
+
+    kind.__init__ = init
 
 
 # The patterns here are compiled when they are first used: this room is part of every import.

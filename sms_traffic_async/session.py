@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from sms_traffic_async.arguments import read_credentials, read_message
+from sms_traffic_async.arguments import read_credentials, read_message, read_nodes, read_settings
 from sms_traffic_async.bulk import BulkSend, Messages, Progress
 from sms_traffic_async.carriers import Carriers
 from sms_traffic_async.choice import bulk_concurrency
@@ -31,7 +31,6 @@ from sms_traffic_async.settings import (
     SoapOptions,
     Timeouts,
     TrackingOptions,
-    parse_nodes,
 )
 from sms_traffic_async.telemetry import Hook, Stats, Telemetry, read_hooks
 
@@ -97,12 +96,15 @@ class SmsTraffic(SessionProtocols, SessionReception):
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         credentials = read_credentials(api_key, login, password)
-        del api_key, password  # a traceback printed with locals shows this frame
+        read = read_nodes(nodes)
+        del api_key, password, nodes  # a traceback printed with locals shows this frame
         if isinstance(credentials, ConfigurationError):
             raise credentials
-        options: dict[str, Any] = {} if nodes is None else {"nodes": parse_nodes(nodes)}
+        if isinstance(read, ConfigurationError):
+            raise read
         settings = Settings(
             credentials=credentials,
+            nodes=read,
             originator=originator,
             on_unknown=on_unknown,
             max_parts=max_parts,
@@ -115,7 +117,6 @@ class SmsTraffic(SessionProtocols, SessionReception):
             smpp=smpp,
             tracking=tracking or TrackingOptions(),
             inbound=inbound or InboundOptions(),
-            **options,
         )
         self._adopt(settings, _connect(settings, hooks, clock), guard, owner=True)
 
@@ -136,7 +137,11 @@ class SmsTraffic(SessionProtocols, SessionReception):
     @classmethod
     def from_env(cls, *, hooks: Hook | Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK, **changes: Any) -> SmsTraffic:
         """A session from ``SMS_TRAFFIC_…`` variables; ``changes`` are fields of ``Settings`` that override them."""
-        return cls.from_settings(Settings.from_env(**changes), hooks=hooks, clock=clock)
+        settings = read_settings(changes)
+        del changes  # as in __init__
+        if isinstance(settings, ConfigurationError):
+            raise settings
+        return cls.from_settings(settings, hooks=hooks, clock=clock)
 
     def _adopt(self, settings: Settings, shared: Connections, guard: AbuseGuard | None, *, owner: bool) -> None:
         self._settings = settings
@@ -159,6 +164,7 @@ class SmsTraffic(SessionProtocols, SessionReception):
         """
         fixed = changes.keys() & {"nodes", "credentials", "http", "soap", "smtp", "smpp", "tracking", "inbound"}
         if fixed:
+            changes.clear()  # as in __init__
             raise ConfigurationError(f"{', '.join(sorted(fixed))}: make another session for that")
         guard = changes.pop("guard", self._guard)
         view = SmsTraffic.__new__(SmsTraffic)
@@ -300,9 +306,11 @@ class SmsTraffic(SessionProtocols, SessionReception):
         submit = self._told(self._carriers.in_bulk(via), via, elsewhere=True)
         if concurrency is None:
             concurrency = bulk_concurrency(self._settings, via or self._carriers.default)
+        is_plain = self._guard is None and not self._shared.telemetry.scoped
         return BulkSend(
             messages,
             submit,
+            poster=self._carriers.poster(via) if is_plain else None,
             life=self._shared.life,
             concurrency=concurrency,
             rate=rate,

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias, TypeGuard, cast
 from sms_traffic_async.credentials import Credentials, Environment
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.node import DEFAULT_NODES, Node, parse_nodes
+from sms_traffic_async.secrets import check_before_init
 from sms_traffic_async.settings_mail import SmtpOptions
 from sms_traffic_async.settings_smpp import SmppOptions
 from sms_traffic_async.settings_soap import SoapOptions
@@ -36,6 +37,7 @@ __all__ = (
     "SoapOptions",
     "Timeouts",
     "TrackingOptions",
+    "call_seconds",
     "parse_nodes",
 )
 
@@ -43,6 +45,8 @@ RESTRICTIVE_HOUR = 3600.0
 """Seconds for which a restrictiveId prevents a second sending (document, /v2/send)."""
 
 OnUnknown: TypeAlias = Literal["raise", "resend"]
+
+_DEFAULT_NODES = parse_nodes(DEFAULT_NODES)
 
 
 def _positive(options: object, *, whole: tuple[str, ...] = (), seconds: tuple[str, ...] = ()) -> None:
@@ -56,18 +60,38 @@ def _positive(options: object, *, whole: tuple[str, ...] = (), seconds: tuple[st
             raise ConfigurationError(f"{type(options).__name__}.{name} must be {kind} greater than 0, not {shown}")
 
 
+def call_seconds(timeout: object, otherwise: float) -> float:
+    """Seconds for a whole call: ``timeout``, or ``otherwise`` where it is ``None``.
+
+    Raises:
+        ConfigurationError: it is no finite number greater than 0.
+    """
+    if timeout is None:
+        return otherwise
+    if type(timeout) not in {int, float} or not 0 < cast("float", timeout) < math.inf:
+        raise ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
+    return cast("float", timeout)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds. ``deadline`` bounds a whole call, waits and repeats included."""
+    """Times of one call and of a session, in seconds.
+
+    Attributes:
+        connect: to open a connection.
+        read: of silence, between two reads of an answer.
+        deadline: for a whole call, waits and repeats included, where it is given no ``timeout``.
+        report_read: the same as ``read`` for a report: above the 5 minutes that the platform may hold its request open.
+        close_grace: what the session's close waits for calls under way.
+        poll_after: a message that nothing was heard of for so long is asked about.
+    """
 
     connect: float = 3.0
     read: float = 15.0
     deadline: float = 30.0
     report_read: float = 330.0
-    """Above the 5 minutes that the platform may hold a report request open."""
     close_grace: float = 10.0
     poll_after: float = 15.0
-    """A message that nothing was heard of for so long is asked about."""
 
     def __post_init__(self) -> None:
         _positive(self, seconds=("connect", "read", "deadline", "report_read", "close_grace", "poll_after"))
@@ -212,6 +236,8 @@ class Settings:
     """Everything a session is made of.
 
     Attributes:
+        credentials: who the account is.
+        nodes: the platform's hosts, the preferred one first.
         originator: the sender used where a message names none; ``None`` leaves
             it to the account's setting.
         on_unknown: what is done where nobody can tell whether an SMS went out
@@ -219,6 +245,9 @@ class Settings:
             (at least once).
         max_parts: a longer text is refused before it is sent.
         phone_region: ``RU`` reads national numbers (``8916…``, ``916…``) as Russian.
+        timeouts: seconds for every phase.
+        retry: how often and how patiently calls are repeated.
+        http: connections, TLS, proxy, your own client.
         soap: where and how SOAP is spoken.
         smtp: how letters leave; ``None`` where e-mail is not used.
         smpp: where and how SMPP is spoken; ``None`` where it is not used.
@@ -227,7 +256,7 @@ class Settings:
     """
 
     credentials: Credentials = Credentials()  # noqa: RUF009 - frozen, so one default can be shared
-    nodes: tuple[Node, ...] = tuple(Node.parse(url) for url in DEFAULT_NODES)
+    nodes: tuple[Node, ...] = _DEFAULT_NODES
     originator: str | None = None
     on_unknown: OnUnknown = "raise"
     max_parts: int = 255
@@ -242,7 +271,6 @@ class Settings:
     inbound: InboundOptions = InboundOptions()  # noqa: RUF009 - frozen, so one default can be shared
 
     def __post_init__(self) -> None:
-        _check_nodes(self.nodes)
         if self.on_unknown not in {"raise", "resend"}:
             raise ConfigurationError("on_unknown is 'raise' or 'resend'")
         if self.phone_region not in {None, "RU"}:
@@ -258,11 +286,11 @@ class Settings:
                 raise ConfigurationError(f"originator: {problem.rule}")
         for name, kind in _GROUPS.items():
             if not isinstance(getattr(self, name), kind):
-                raise ConfigurationError(f"{name} is made by {kind.__name__}(...)")
+                raise ConfigurationError(f"{name} must be {kind.__name__}(...)")
         if not isinstance(cast("object", self.smtp), SmtpOptions | None):
-            raise ConfigurationError("smtp is made by SmtpOptions(...)")
+            raise ConfigurationError("smtp must be SmtpOptions(...) or None")
         if not isinstance(cast("object", self.smpp), SmppOptions | None):
-            raise ConfigurationError("smpp is made by SmppOptions(...)")
+            raise ConfigurationError("smpp must be SmppOptions(...) or None")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -277,6 +305,7 @@ class Settings:
         Raises:
             ConfigurationError: a value is malformed, or a ``…_FILE`` cannot be read.
         """
+        _check_nodes(changes)
         env = Environment(os.environ if environ is None else environ)
         del environ  # a traceback printed with locals shows this frame
         login = env.secret("LOGIN")
@@ -302,22 +331,33 @@ class Settings:
         unknown = changes.keys() - set(self.__slots__)
         if unknown:
             raise ConfigurationError(f"no such option: {', '.join(sorted(unknown))}")
+        _check_nodes(changes)
         return replace(self, **changes)
 
 
-def _check_nodes(nodes: object) -> None:
+def _check_nodes(options: dict[str, Any]) -> None:
+    """Refuse nodes that are none, and forget them: a URL may hold a password, and tracebacks show the caller's dict."""
+    problem = _nodes_problem(options)
+    if problem:
+        options.clear()
+        raise ConfigurationError(problem)
+
+
+def _nodes_problem(options: Mapping[str, Any]) -> str:
+    nodes = options.get("nodes", _DEFAULT_NODES)
     names = [node.name for node in nodes if isinstance(node, Node)] if _is_tuple(nodes) else []
     if not _is_tuple(nodes) or len(names) != len(nodes):
-        raise ConfigurationError("nodes is a tuple of Node: parse_nodes makes one of URLs")
+        return "nodes is a tuple of Node: parse_nodes makes one of URLs"
     if not names:
-        raise ConfigurationError("at least one node is needed")
-    if len(set(names)) != len(names):
-        raise ConfigurationError("two nodes share one host and port")
+        return "at least one node is needed"
+    return "" if len(set(names)) == len(names) else "two nodes share one host and port"
 
 
 def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
     return isinstance(value, tuple)
 
+
+check_before_init(Settings, _nodes_problem)
 
 _GROUPS = {
     "credentials": Credentials,

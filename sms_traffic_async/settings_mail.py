@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any, Literal, TypeAlias
 
 from sms_traffic_async.errors import ConfigurationError
-from sms_traffic_async.secrets import Secret
+from sms_traffic_async.secrets import Secret, check_before_init
 
 __all__ = ("BlankLines", "PhoneIn", "SmtpOptions", "SmtpTls", "TransferEncoding")
 
@@ -114,21 +113,11 @@ class SmtpOptions:
         return 25 if self.mx and self.tls == "starttls" else _PORTS[self.tls]
 
 
-def _without_a_password(made: Callable[..., None]) -> Callable[..., None]:
-    """Refuse a password that is no ``Secret`` before a frame has it: a traceback printed with locals shows frames."""
-
-    @wraps(made)
-    def init(self: SmtpOptions, **options: Any) -> None:
-        if not isinstance(options.get("password"), Secret | None):
-            options.clear()
-            del self  # half made: it cannot be printed
-            raise ConfigurationError("SmtpOptions.password is a Secret(...)")
-        made(self, **options)
-
-    return init
+def _password_problem(options: Mapping[str, Any]) -> str:
+    return "" if isinstance(options.get("password"), Secret | None) else "SmtpOptions.password is a Secret(...)"
 
 
-SmtpOptions.__init__ = _without_a_password(SmtpOptions.__init__)  # type: ignore[method-assign] # the same arguments
+check_before_init(SmtpOptions, _password_problem)
 
 _CHOICES: dict[str, tuple[object, ...]] = {
     "tls": ("starttls", "implicit", "none"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.node import Node, parse_nodes
+from sms_traffic_async.secrets import check_before_init
 
 __all__ = ("SOAP_URL", "IdsElement", "SoapOptions", "SoapVersion", "StartForm")
 
@@ -55,6 +57,16 @@ class SoapOptions:
         """The servers, the first preferred; each URL with its path."""
         return parse_nodes([self.url] if self.second_url is None else [self.url, self.second_url])
 
+
+def _urls_problem(options: Mapping[str, Any]) -> str:
+    try:
+        parse_nodes([options[name] for name in ("url", "second_url") if options.get(name) is not None])
+    except ConfigurationError as error:
+        return f"SoapOptions.url: {error}"
+    return ""
+
+
+check_before_init(SoapOptions, _urls_problem)
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "version": ("1.2", "1.1"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "CALLS",
+    "ORIGINS",
     "Ended",
     "Hook",
     "Reading",
@@ -36,6 +37,7 @@ __all__ = (
     "SendFinished",
     "Stats",
     "Telemetry",
+    "TracingHook",
     "get_logger",
     "read_hooks",
 )
@@ -45,6 +47,8 @@ logging.getLogger(ROOT_LOGGER).addHandler(logging.NullHandler())
 
 CALLS: Final[ContextVar[tuple[int, ...]]] = ContextVar("sms_traffic_calls", default=())
 """The numbers of the sends that the code at hand works for; empty where no `ScopedHook` asked for them."""
+ORIGINS: Final[ContextVar[tuple[str, ...]]] = ContextVar("sms_traffic_origins", default=())
+"""W3C traceparents of those who enqueued what the code at hand sends; empty outside of an outbox's worker."""
 
 
 def get_logger(part: str) -> logging.Logger:
@@ -85,6 +89,15 @@ class ScopedHook(Protocol):
         Returns:
             What is called with the ending event, in the same task.
         """
+        ...
+
+
+@runtime_checkable
+class TracingHook(ScopedHook, Protocol):
+    """A scoped hook whose traces go on in another process."""
+
+    def traceparent(self) -> str | None:
+        """What is current here, as a W3C traceparent; ``None`` for nothing."""
         ...
 
 
@@ -158,10 +171,12 @@ class Telemetry:
     """Told of every acceptance when it is recorded, before the caller is; must not raise."""
     scoped: tuple[ScopedHook, ...] = field(init=False)
     """Those of the hooks that are told of beginnings."""
+    _tracing: TracingHook | None = field(init=False)
     _complained: bool = False
 
     def __post_init__(self) -> None:
         self.scoped = tuple(hook for hook in self.hooks if isinstance(hook, ScopedHook))
+        self._tracing = next((hook for hook in self.scoped if isinstance(hook, TracingHook)), None)
 
     def emit(self, event: Any) -> None:
         """Hand an event to every hook; a hook's error never reaches the caller."""
@@ -171,6 +186,13 @@ class Telemetry:
     def capture(self) -> tuple[Any, ...]:
         """What is current here for every scoped hook."""
         return tuple(self._guarded(hook.capture) for hook in self.scoped)
+
+    def traceparent(self) -> str | None:
+        """What is current here, for a message that another process sends; the first hook that can tell is asked."""
+        if self._tracing is None:
+            return None
+        told: str | None = self._guarded(self._tracing.traceparent)
+        return told
 
     def begin(self, event: SendStarted | ProcessStarted, inherited: tuple[Any, ...] = ()) -> Ended:
         """Tell the scoped hooks of a beginning; what is returned tells them of the end."""

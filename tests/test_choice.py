@@ -26,7 +26,6 @@ from sms_traffic_async.protocols.http.failures import UntrustedNode
 from sms_traffic_async.protocols.http_v1 import arguments as v1_arguments
 from sms_traffic_async.protocols.http_v2.batch import sized
 from sms_traffic_async.protocols.smpp.outgoing import Outgoing
-from sms_traffic_async.protocols.smtp import arguments as smtp_arguments
 from sms_traffic_async.protocols.soap import arguments as soap_arguments
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.settings import Credentials, HttpOptions, Settings, SmtpOptions
@@ -133,8 +132,8 @@ def test_the_choice() -> None:
 @pytest.mark.parametrize(
     "via,fallback,words",
     [
-        ("pigeon", (), "carried by"),
-        (None, ("pigeon",), "carried by"),
+        ("pigeon", (), "is no protocol"),
+        (None, ("pigeon",), "is no protocol"),
         ("smtp", (), r"smtp=SmtpOptions"),
         ("smpp", (), r"smpp=SmppOptions"),
         (None, ("v2",), "twice"),
@@ -205,10 +204,8 @@ def read_by(carrier: Carrier, message: Message) -> InvalidMessage | None:
             result = v1_arguments.requests_of_message(message, originator=None, max_parts=255, now=NOW)
         case "soap":
             result = soap_arguments.requests_of_message(message, originator=None, max_parts=255, now=NOW)
-        case "smtp":
-            result = smtp_arguments.arguments_of_message(message, 2)
-        case "smtp1":
-            result = smtp_arguments.arguments_of_message(message, 1)
+        case "smtp" | "smtp1":
+            result = v1_arguments.arguments_of(message, carrier)
         case _:
             result = Outgoing(originator=None, max_parts=255).bodies(message)
     return result if isinstance(result, InvalidMessage) else None

@@ -74,7 +74,7 @@ async def test_a_ready_message_and_an_integer_number(sandbox: Sandbox) -> None:
     async with session(sandbox) as sms:
         await sms.send(Message(to=NUMBER, text=TEXT, tracking_data="order 7"))
         await sms.send(int(NUMBER), TEXT)
-        with pytest.raises(ConfigurationError, match="brings its text"):
+        with pytest.raises(ConfigurationError, match="has its text and options already"):
             await sms.send(Message(to=NUMBER, text=TEXT), "another")
     assert sandbox.accepted[0].tracking_data == "order 7"
 
@@ -263,7 +263,7 @@ async def test_misuse_is_told(sandbox: Sandbox) -> None:
                 await sms.send(NUMBER, TEXT, timeout=timeout)  # type: ignore[arg-type] # misuse
             with pytest.raises(ConfigurationError, match="timeout"):
                 await sms.v2.balance(timeout=timeout)  # type: ignore[arg-type] # misuse
-        with pytest.raises(ConfigurationError, match="no colour"):
+        with pytest.raises(ConfigurationError, match="no field colour"):
             await sms.send(NUMBER, TEXT, colour="red")
         with pytest.raises(ConfigurationError, match="via"):
             await sms.send(NUMBER, TEXT, via="pigeon")  # type: ignore[arg-type] # misuse

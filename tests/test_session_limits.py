@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sms_traffic_async import ConfigurationError, HttpOptions, NotSent, SmsTraffic
+from sms_traffic_async.messages import Via
 from sms_traffic_async.sandbox import FaultRule, Latency, Sandbox, Throttle
 from sms_traffic_async.sandbox.network import Refuse
 from sms_traffic_async.telemetry import RequestFinished
@@ -61,6 +62,20 @@ async def test_no_place_in_time_is_not_sent() -> None:
             assert caught.value.reason == "overloaded"
             await first
         assert len(sandbox.accepted) == 1
+
+
+@pytest.mark.parametrize("via", ["v2", "v1", "soap"])
+async def test_every_message_that_found_no_turn_gets_an_error_of_its_own(via: Via) -> None:
+    clock = VirtualClock()
+    async with Sandbox(start=datetime.fromtimestamp(clock.wall(), UTC)) as sandbox:
+        sandbox.outcomes.clear()
+        async with SmsTraffic(**sandbox.client_options(), clock=clock, http=HttpOptions(rate=0.05)) as sms:
+            await sms.send("79161112233", "hello", via=via)
+            calls = (sms.send(f"7916111224{number}", "hello", via=via, timeout=2) for number in range(4))
+            errors = await asyncio.gather(*calls, return_exceptions=True)
+    found = [error for error in errors if isinstance(error, NotSent) and error.reason == "overloaded"]
+    assert len({id(error) for error in found}) == len({error.message_key for error in found}) == 4
+    assert all(error.message_key and str(error).startswith(f"{via}.send: no free place in time.") for error in found)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from sms_traffic_async import (
     ConfigurationError,
+    HttpOptions,
     InvalidMessage,
     Message,
     OutcomeUnknown,
@@ -18,6 +19,8 @@ from sms_traffic_async import (
     Timeouts,
 )
 from sms_traffic_async.messages import Via
+from sms_traffic_async.protocols.http_v1 import Recipient
+from sms_traffic_async.protocols.http_v2 import Destination
 from sms_traffic_async.sandbox import Drop, FaultRule, NumberOutcome, Sandbox
 from tests.support.virtual_loop import VirtualClock, virtual
 
@@ -54,6 +57,38 @@ async def test_send_and_follow_all_parts(sandbox: Sandbox, via: Via) -> None:
         assert (update.status, update.message_id, update.parts) == ("Delivered", sent.message_ids[0], 3)
     assert {entry.protocol for entry in sandbox.accepted} == {via}
     assert not list(sandbox.findings)
+
+
+@pytest.mark.parametrize("via", ["v2", "v1", "soap", "smtp"])
+@pytest.mark.parametrize("batching", [True, False])
+async def test_a_number_that_only_its_region_explains_is_sent_as_it_stands(
+    sandbox: Sandbox, via: Via, batching: bool
+) -> None:
+    sandbox.outcomes.clear()
+    message = Message(to="84912345678", text="Xin chào", region="INT")
+    async with session(sandbox, http=HttpOptions(batching=batching)) as sms:
+        assert (await sms.send(message, via=via)).to == "84912345678"
+    assert [entry.to for entry in sandbox.accepted] == ["84912345678"]
+
+
+async def test_phone_region_holds_wherever_numbers_come_as_strings(sandbox: Sandbox) -> None:
+    async with session(sandbox, phone_region="RU") as sms:
+        await sms.v2.send(["8 (499) 123-45-67"], "hello")
+        await sms.v1.send("9161112234", "hello")
+        await sms.soap.send_bulk(["9161112235"], "hello")
+        await sms.smtp.send("9161112236", "hello")
+    assert [entry.to for entry in sandbox.accepted] == ["74991234567", "79161112234", "79161112235", "79161112236"]
+
+
+async def test_a_recipient_says_how_its_number_is_read(sandbox: Sandbox) -> None:
+    sandbox.outcomes.clear()
+    for make in (Destination, Recipient):
+        with pytest.raises(InvalidMessage, match="may be a Russian number"):
+            make(to="84912345678")
+    async with session(sandbox) as sms:
+        await sms.v2.send([Destination(to="84912345678", region="INT")], "hello")
+        await sms.v1.send(Recipient(to="9161112233", region="RU"), "hello")
+    assert [entry.to for entry in sandbox.accepted] == ["84912345678", "79161112233"]
 
 
 async def test_what_v1_sent_is_seen_by_v2_and_soap(sandbox: Sandbox) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sms_traffic_async import SmsTraffic
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.settings import (
@@ -18,6 +19,7 @@ from sms_traffic_async.settings import (
     Node,
     RetryPolicy,
     Settings,
+    SoapOptions,
     Timeouts,
     parse_nodes,
 )
@@ -100,6 +102,32 @@ def test_a_bad_node_is_refused_without_being_shown(url: Any, rule: str) -> None:
     refused(lambda: Node.parse(url), rule)
     if url:
         refused(lambda: parse_nodes([NODE, url]), rule)
+
+
+def test_nodes_that_are_no_list_are_refused() -> None:
+    refused(lambda: parse_nodes(5), "not int")  # type: ignore[arg-type] # the point of the test
+
+
+WITH_PASSWORD = f"https://user:{PASSWORD}@api.smstraffic.ru"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SmsTraffic(api_key=KEY, nodes=[NODE, WITH_PASSWORD]),
+        lambda: SmsTraffic(api_key=KEY, nodes=WITH_PASSWORD),
+        lambda: SmsTraffic.from_env(nodes=[WITH_PASSWORD]),
+        lambda: SmsTraffic(api_key=KEY).with_options(nodes=[WITH_PASSWORD]),
+        lambda: Settings(nodes=(WITH_PASSWORD,)),  # type: ignore[arg-type] # the point of the test
+        lambda: Settings().with_changes(nodes=(WITH_PASSWORD,)),
+        lambda: Settings.from_env({}, nodes=(WITH_PASSWORD,)),
+        lambda: Settings.from_env({"SMS_TRAFFIC_NODES": WITH_PASSWORD}),
+        lambda: SoapOptions(url=WITH_PASSWORD),
+        lambda: SoapOptions(second_url=WITH_PASSWORD),
+    ],
+)
+def test_a_password_in_a_url_stands_in_no_frame(make: Any) -> None:
+    refused(make, "node")
 
 
 def test_nodes_keep_their_order_and_blanks_are_left_out() -> None:
@@ -288,10 +316,10 @@ def test_a_client_brings_its_own_tls_and_proxy() -> None:
         ({"originator": ""}, "originator"),
         ({"originator": 5}, "originator"),
         ({"originator": " Acme"}, "space"),
-        ({"timeouts": 5}, "timeouts is made by Timeouts"),
-        ({"retry": None}, "retry is made by RetryPolicy"),
-        ({"http": {}}, "http is made by HttpOptions"),
-        ({"credentials": KEY}, "credentials is made by Credentials"),
+        ({"timeouts": 5}, "timeouts must be Timeouts"),
+        ({"retry": None}, "retry must be RetryPolicy"),
+        ({"http": {}}, "http must be HttpOptions"),
+        ({"credentials": KEY}, "credentials must be Credentials"),
     ],
 )
 def test_bad_settings_are_refused(options: dict[str, Any], word: str) -> None:

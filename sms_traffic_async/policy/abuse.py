@@ -14,7 +14,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.complaints import Complaints
@@ -24,6 +24,9 @@ from sms_traffic_async.policy.abuse_rules import AbuseRules
 from sms_traffic_async.policy.abuse_store import AbuseStore, Claim, MemoryStore
 from sms_traffic_async.secrets import Secret, mask_phone
 from sms_traffic_async.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from sms_traffic_async.fallback import Submit
 
 __all__ = ("AbuseGuard", "AbuseRules", "Admission", "Guarded")
 
@@ -49,17 +52,14 @@ class Guarded(NotSent):
         self.retry_after = retry_after
 
 
-class Submit(Protocol):
-    """What sends one message."""
-
-    async def __call__(self, message: Message, /, *, timeout: float | None = None) -> Submission:  # noqa: ASYNC109 - the deadline of the whole call
-        """Send it, or raise."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """A message that may go, and what was counted for it."""
+    """A message that may go.
+
+    Attributes:
+        message: it, with its time to live.
+        claims: what was counted for it.
+    """
 
     message: Message
     claims: tuple[Claim, ...]
@@ -150,6 +150,8 @@ class AbuseGuard:
 
         Raises:
             Guarded: it may not go; nothing was counted.
+
+        Cancellation: what the store counted by then stays counted.
         """
         rules = self.rules
         country = rules.country(message.to)

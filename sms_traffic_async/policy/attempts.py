@@ -54,6 +54,7 @@ class Attempt:
         node: the node's name.
         started: monotonic seconds, before the first byte.
         ended: monotonic seconds, at the verdict.
+        verdict: how far it got.
         status: the HTTP status, if one came.
         code: the platform's code, if it gave one.
         description: the platform's words; never printed.
@@ -77,10 +78,10 @@ class Attempt:
     @property
     def answered(self) -> bool:
         """Whether the platform spoke at all."""
-        return self.status is not None or self.code is not None or self.verdict not in _SPEECHLESS
+        return self.status is not None or self.code is not None or self.verdict not in _UNANSWERED
 
 
-_SPEECHLESS = frozenset({Verdict.UNSENT, Verdict.AMBIGUOUS})
+_UNANSWERED = frozenset({Verdict.UNSENT, Verdict.AMBIGUOUS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,11 +157,6 @@ class History:
     def first_ambiguous(self) -> Attempt | None:
         """The attempt that binds the call to a node (N2)."""
         return next((attempt for attempt in self.attempts if attempt.verdict is Verdict.AMBIGUOUS), None)
-
-    @property
-    def last_ambiguous(self) -> Attempt | None:
-        """The attempt after which a look-up's "not found" has to wait."""
-        return next((attempt for attempt in reversed(self.attempts) if attempt.verdict is Verdict.AMBIGUOUS), None)
 
     @property
     def counted(self) -> int:

@@ -154,11 +154,6 @@ class NodeSet:
         now = self._clock.monotonic()
         return next((name for name, node in self._nodes.items() if node.breaker.take_probe(now)), None)
 
-    def next_probe_at(self) -> float | None:
-        """When ``probe_due`` will name a node, in monotonic seconds; ``None`` while none needs it."""
-        earliest = min(node.breaker.probe_at() for node in self._nodes.values())
-        return None if earliest == math.inf else earliest
-
     def probed(self, node: str, ok: bool) -> None:
         """What came of a probe: ``ok`` for any complete answer."""
         self._nodes[node].breaker.probed(ok=ok, now=self._clock.monotonic(), chance=self._clock.random())

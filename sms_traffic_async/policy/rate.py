@@ -100,7 +100,6 @@ class RateLimiter:
     __slots__ = (
         "_accepted",
         "_allowed",
-        "_before_last",
         "_burst",
         "_catch_up",
         "_ceiling",
@@ -108,7 +107,6 @@ class RateLimiter:
         "_cuts",
         "_floor",
         "_last",
-        "_last_cost",
         "_paused",
         "_rate",
         "_recent",
@@ -135,8 +133,6 @@ class RateLimiter:
         self._allowed = self._rate
         # When everything reserved so far is paid, and the moment of the latest reservation.
         self._tat = self._last = self._paused = self._seen = -math.inf
-        self._last_cost = 0.0
-        self._before_last: tuple[float, float] | None = None
         # The latest cut: when, and the rate that was too much. Without one, nothing has to come back.
         self._cut_at: float | None = None
         self._floor = self._ceiling = 0.0
@@ -197,30 +193,12 @@ class RateLimiter:
             The moment it may go, not before ``now`` and not before any earlier reservation.
         """
         moment = self.ready_at(now, cost)
-        self._before_last = (self._tat, self._last)
-        self._last, self._last_cost = moment, cost
+        self._last = moment
         began = moment if self.window is None else min(moment, max(due, moment - LONGEST_LAG))
         self._tat = max(self._tat, began)
         if self._allowed != math.inf:
             self._tat += cost / self._allowed
         return moment
-
-    def give_back(self, cost: float, now: float) -> bool:
-        """The latest reservation is not used.
-
-        Only the latest can be undone: what was reserved after an earlier one has
-        its moments already, and two must not share one. Anything else costs its
-        place, and changes nothing.
-
-        Returns:
-            Whether it was undone.
-        """
-        self._seen = max(self._seen, now)
-        if self._before_last is None or cost != self._last_cost:
-            return False
-        self._tat, self._last = self._before_last
-        self._before_last = None
-        return True
 
     def pause_until(self, moment: float) -> None:
         """Nothing goes before; a pause is never shortened."""
@@ -308,8 +286,6 @@ class RateLimiter:
             units = 0.0 if self._allowed == math.inf else owed * self._allowed
             self._tat = start if allowed == math.inf else start + units / allowed
         self._allowed = allowed
-        # An undone reservation would bring back a moment of the old rate.
-        self._before_last = None
 
 
 def _checked(rate: float | None) -> float:

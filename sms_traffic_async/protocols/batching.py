@@ -94,14 +94,14 @@ class Batcher(Generic[I]):
         self._room = room
         self._turning = 0
         self._lanes: Lanes[I] = Lanes()
-        self._crowd: OrderedDict[I, None] = OrderedDict()
+        self._overflow: OrderedDict[I, None] = OrderedDict()
         self._alarms: Alarms[I] = Alarms(clock, self._ring)
         self.size: BatchSize = BatchSize(most)
 
     @property
     def waiting(self) -> int:
         """Messages that wait for a request, or for room to."""
-        return self._lanes.waiting + len(self._crowd)
+        return self._lanes.waiting + len(self._overflow)
 
     @property
     def stats(self) -> BatchingStats:
@@ -136,13 +136,13 @@ class Batcher(Generic[I]):
         loop = asyncio.get_running_loop()
         waiter = item.waiter = loop.create_future()
         self._alarms.set(item, item.limit)
-        if self._lanes.waiting < self._room and not self._crowd:
+        if self._lanes.waiting < self._room and not self._overflow:
             self._lanes.put(item)
             if self._slots and not self._turning:
                 self._turning += 1
                 loop.call_soon(self._turned)
         else:
-            self._crowd[item] = None
+            self._overflow[item] = None
         try:
             await waiter
         except asyncio.CancelledError:
@@ -179,8 +179,8 @@ class Batcher(Generic[I]):
 
     def _admit(self) -> None:
         """Whoever waits for room gets what there is of it, in order."""
-        while self._crowd and self._lanes.waiting < self._room:
-            one, _ = self._crowd.popitem(last=False)
+        while self._overflow and self._lanes.waiting < self._room:
+            one, _ = self._overflow.popitem(last=False)
             self._lanes.put(one)
 
     async def _carry(self, flight: Flight[I, Any], slot: Slot) -> None:
@@ -206,8 +206,8 @@ class Batcher(Generic[I]):
         if item.delivery is not None:
             item.settle(item.delivery.leave(item.place, why))
             return
-        if item in self._crowd:
-            del self._crowd[item]
+        if item in self._overflow:
+            del self._overflow[item]
         else:
             self._lanes.remove(item)
         if why == "expired" and item.limit >= item.deadline:

@@ -23,7 +23,7 @@ from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.lanes import Lane
 from sms_traffic_async.telemetry import CALLS
 
-__all__ = ("Changed", "Delivery", "Ending", "Flight", "Item", "Leaving", "Slot", "halves")
+__all__ = ("Changed", "Delivery", "Ending", "Flight", "Item", "Leaving", "Numbered", "Slot", "halves")
 
 Leaving: TypeAlias = Literal["expired", "overloaded", "closed"]
 """Why a message is not waited for any more; see ``NotSent.reason``."""
@@ -237,8 +237,20 @@ class Flight(Generic[I, D]):
                 waiting.append((items, delivery))
 
 
-def halves(items: Sequence[I], description: str) -> tuple[list[I], list[I]]:
-    """A refused batch in two.
+class Numbered(Protocol):
+    """A message to a number."""
+
+    @property
+    def to(self) -> str:
+        """The number."""
+        ...
+
+
+N = TypeVar("N", bound=Numbered)
+
+
+def halves(items: Sequence[N], description: str) -> tuple[list[N], list[N]]:
+    """The messages of a refused request in two.
 
     Args:
         items: at least two.

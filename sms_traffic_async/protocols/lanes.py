@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 __all__ = ("MOST_PARTS", "Lane", "Lanes", "Queued")
 
 MOST_PARTS = 6000
-"""Parts of one request (document, v1 ``want_sms_ids``); v2 names no limit."""
+"""Parts of one request whose ids are asked for (document, v1 ``want_sms_ids``); v2 names no limit."""
 
 
 class Lane(enum.IntEnum):

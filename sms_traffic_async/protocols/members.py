@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from sms_traffic_async import message_rules as rules
+from sms_traffic_async.addresses import Region
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.secrets import mask_phone
 
-__all__ = ("Member", "Recipient", "SendEvidence")
+__all__ = ("Member", "Recipient", "SendEvidence", "in_order")
 
-PUSH_ID_MAX = 128
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -24,6 +27,7 @@ class Recipient:
         push_id: your id for it, answered beside the platform's: no colon and
             no white space, at most 128 characters. The library makes one
             where it needs one.
+        region: how ``to`` is read, as in ``Message``; not compared.
 
     Raises:
         InvalidMessage: naming the field, the value masked, and the rule.
@@ -32,13 +36,17 @@ class Recipient:
     to: str
     text: str | None = None
     push_id: str | None = None
+    region: Region | None = field(default=None, compare=False)
 
     # Written out, because a traceback printed with locals shows this frame too (see Message).
-    def __init__(self, *, to: str | int, text: str | None = None, push_id: str | None = None) -> None:
+    def __init__(
+        self, *, to: str | int, text: str | None = None, push_id: str | None = None, region: Region | None = None
+    ) -> None:
         store = object.__setattr__
         store(self, "to", to)
         store(self, "text", text)
         store(self, "push_id", push_id)
+        store(self, "region", region)
         del to, text, push_id
         problem = _settle(self)
         if problem is not None:
@@ -49,12 +57,12 @@ class Recipient:
 
 
 def _settle(recipient: Recipient) -> InvalidMessage | None:
-    digits, problem = rules.read_phone(recipient.to, None)
+    digits, problem = rules.read_phone(recipient.to, recipient.region)
     object.__setattr__(recipient, "to", digits)
     if recipient.text is not None:
         problem = problem or rules.text_problem(recipient.text)
     if recipient.push_id is not None:
-        problem = problem or rules.label_problem("push_id", recipient.push_id, PUSH_ID_MAX)
+        problem = problem or rules.label_problem("push_id", recipient.push_id, rules.ID_MAX)
         if problem is None and any(char == ":" or char.isspace() for char in recipient.push_id):
             problem = InvalidMessage("push_id", f"<{len(recipient.push_id)} characters>", "no colon, no white space")
     return problem
@@ -88,6 +96,25 @@ class Member:
 
     def __repr__(self) -> str:
         return f"Member(key={self.key!r}, to={mask_phone(self.to)!r})"
+
+
+def in_order(found: Mapping[str | None, T], numbers: Sequence[str]) -> list[T] | None:
+    """What an answer says under each number, where it may name some of them in another form (a Moscow 495 number).
+
+    Args:
+        found: by the answer's numbers, in its order.
+        numbers: those that were sent.
+
+    Returns:
+        One for each number, if there are as many as were sent and every one that is ours stands in its own place;
+        else ``None``: the order proves nothing.
+    """
+    runs = list(found.items())
+    if len(runs) != len(numbers) or any(
+        phone != number and phone in numbers for (phone, _), number in zip(runs, numbers, strict=True)
+    ):
+        return None
+    return [said for _, said in runs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

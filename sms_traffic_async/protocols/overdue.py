@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sms_traffic_async.errors import NotSent, RateLimited, SendError
+from sms_traffic_async.errors import SendError
 from sms_traffic_async.messages import Via
-from sms_traffic_async.protocols.http.failures import no_place
+from sms_traffic_async.protocols.http.failures import lifetime_over, no_place, session_closed, told_to_wait
 from sms_traffic_async.telemetry import SendFinished, Telemetry
 
 if TYPE_CHECKING:
@@ -30,20 +30,13 @@ def overdue(
     """
     error: SendError
     if why == "closed":
-        error = NotSent(f"{operation}: the session was closed.", reason="closed", message_key=key)
+        error = session_closed(operation, key)
     elif paused:
-        error = RateLimited(
-            f"{operation}: the platform asked to wait past the deadline.",
-            retry_after=paused,
-            message_key=key,
-            advice="Send it again after that time.",
-        )
+        error = told_to_wait(operation, key, paused)
     elif why == "overloaded":
         error = no_place(operation, key, None)
     else:
-        error = NotSent(
-            f"{operation}: its time to live ended before it could be sent.", reason="expired", message_key=key
-        )
+        error = lifetime_over(operation, key)
     telemetry.stats.count(f"{operation}.{error.outcome.value}")
     if telemetry.hooks:
         telemetry.emit(SendFinished(via=via, outcome=error.outcome.value, attempts=0, seconds=0.0))

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sms_traffic_async.errors import RequestFailed, SmsTrafficError
 from sms_traffic_async.lifecycle import CallScope, Interrupted, Life, SessionClosed
 from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.parcels import Delivery, Parcels, Request
+from sms_traffic_async.protocols.series import Delivery, Request, Series
 from sms_traffic_async.telemetry import get_logger
 
 __all__ = ("Scopes",)
@@ -38,15 +38,15 @@ class Scopes:
         """The session's own scope, for a call that makes an outcome of ``Interrupted`` and ``SessionClosed`` itself."""
         return self.life.call()
 
-    async def carry(self, parcels: Parcels[R, D]) -> Parcels[R, D]:
+    async def carry(self, series: Series[R, D]) -> Series[R, D]:
         """Send all of a call; what the end of the session interrupts gets its outcomes all the same."""
         try:
             with self.call():
-                await parcels.run()
+                await series.run()
                 self.probe_what_is_due()
         except (Interrupted, SessionClosed):
-            parcels.interrupted()
-        return parcels
+            series.interrupted()
+        return series
 
     @contextmanager
     def query(self, operation: str) -> Generator[None, None, None]:

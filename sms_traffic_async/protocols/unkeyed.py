@@ -14,6 +14,7 @@ Rules (docs/reliability.md, "Without a key"), for v1 and SOAP alike
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -28,7 +29,7 @@ from sms_traffic_async.policy.loop import Finished, Stopped
 from sms_traffic_async.protocols.flight import Changed, Ending, Leaving, Slot
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest
-from sms_traffic_async.protocols.http.failures import send_error
+from sms_traffic_async.protocols.http.failures import send_error, session_closed
 from sms_traffic_async.protocols.http.record import Outcome, SendRecord
 from sms_traffic_async.protocols.http.stage import Stage
 from sms_traffic_async.protocols.login import WORDING, LoginCalls
@@ -37,7 +38,7 @@ from sms_traffic_async.protocols.xml import Element
 from sms_traffic_async.settings import OnUnknown
 from sms_traffic_async.telemetry import Telemetry
 
-__all__ = ("UnkeyedDelivery", "UnkeyedRecord", "chosen", "closed")
+__all__ = ("UnkeyedDelivery", "UnkeyedRecord", "chosen")
 
 A = TypeVar("A")
 """What an answer is read as."""
@@ -56,15 +57,17 @@ def chosen(on_unknown: OnUnknown | None, otherwise: OnUnknown) -> OnUnknown:
     return on_unknown or otherwise
 
 
-def closed(operation: str, key: str) -> NotSent:
-    """The session was closed before the message left."""
-    return NotSent(f"{operation}: the session was closed.", reason="closed", message_key=key)
-
-
 class UnkeyedRecord(SendRecord[Member]):
     """Outcomes, attempts and times of one request."""
 
     __slots__ = ()
+
+    def fail_open(self, error: SendError) -> None:
+        """None of the messages was sent: each that is open gets the error as one of its own."""
+        for index, member in list(self.open()):
+            own = copy.copy(error)
+            own.message_key = member.key
+            self.fail(index, own)
 
     def evidence(self, member: Member) -> SendEvidence:
         """All that is known."""
@@ -138,14 +141,13 @@ class UnkeyedDelivery(Generic[A]):
         record = self._record
         if self._older is None:
             record.begin()
-        refusal: SendError | None = None
-        ended: Finished[A] | Stopped | None = None
         until = min(self._deadline, self._expires_at)
+        ended: Finished[A] | Stopped
         try:
             ended = await self._calls.run(self._attempts(), rules=self._rules, deadline=until)
-        except SendError as error:
+        except NotSent:  # no place in time: the only way an attempt ends without a verdict
             self._stage = None
-            refusal = error.with_traceback(None)
+            ended = Stopped(reason="overloaded")
         except Changed:
             self.ending = Ending.CHANGED
             return ()
@@ -153,13 +155,11 @@ class UnkeyedDelivery(Generic[A]):
             self._free()
         if record.ambiguous:
             return record.outcomes()
-        if isinstance(ended, Stopped) and self._apart(ended):
-            self.ending = Ending.REFUSED
-            return ()
-        for index, member in list(record.open()):
-            if refusal is not None:
-                record.fail(index, refusal)
-            elif isinstance(ended, Stopped):
+        if isinstance(ended, Stopped):
+            if self._apart(ended):
+                self.ending = Ending.REFUSED
+                return ()
+            for index, member in list(record.open()):
                 record.fail(index, self._named(ended, member))
         return record.outcomes()
 
@@ -170,7 +170,7 @@ class UnkeyedDelivery(Generic[A]):
             record.left_unanswered()
         if not record.ambiguous:
             for index, member in list(record.open()):
-                record.fail(index, closed(self._operation, member.key))
+                record.fail(index, session_closed(self._operation, member.key))
         return record.outcomes()
 
     @property
@@ -185,7 +185,7 @@ class UnkeyedDelivery(Generic[A]):
         self._left = True
         member = self._members[place]
         if why == "closed":
-            error: SendError = closed(self._operation, member.key)
+            error: SendError = session_closed(self._operation, member.key)
         else:
             paused = self._calls.paused(self._rules.operation)
             stopped = Stopped(reason="deadline", attempts=tuple(self._failed), retry_after=paused)

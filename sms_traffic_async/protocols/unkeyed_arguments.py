@@ -10,17 +10,17 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from sms_traffic_async import message_rules as rules
+from sms_traffic_async.addresses import Region
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.protocols.members import Member, Recipient
 from sms_traffic_async.secrets import mask_text
 from sms_traffic_async.text import Estimate
 
 __all__ = (
-    "MOST_PARTS",
     "NO_IDS_AFTER",
-    "PLATFORM_MAX_PARTS",
     "UnkeyedArguments",
     "common_problem",
     "member_of",
@@ -28,18 +28,19 @@ __all__ = (
     "start_problem",
 )
 
-MOST_PARTS = 6000
-"""Messages of one request whose ids are asked for (document, ``want_sms_ids``)."""
 NO_IDS_AFTER = timedelta(minutes=5)
 LATEST_START = timedelta(days=3)
-PLATFORM_MAX_PARTS = 255
-VALIDITY_MAX = 86_400
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
 class UnkeyedArguments:
-    """The arguments that all of them know; see ``v1.send``."""
+    """The arguments that all of them know; see ``v1.send``.
 
+    Attributes:
+        region: how numbers are read that come as plain strings.
+    """
+
+    region: Region | None = None
     text: str | None = None
     originator: str | None = None
     flash: bool = False
@@ -56,8 +57,8 @@ def common_problem(one: UnkeyedArguments) -> InvalidMessage | None:
     return (
         (None if one.text is None else rules.text_problem(one.text))
         or (None if one.originator is None else rules.originator_problem(one.originator))
-        or rules.number_problem("max_parts", one.max_parts, 1, PLATFORM_MAX_PARTS)
-        or (None if one.validity is None else rules.number_problem("validity", one.validity, 1, VALIDITY_MAX))
+        or rules.number_problem("max_parts", one.max_parts, 1, rules.PARTS_MAX)
+        or (None if one.validity is None else rules.number_problem("validity", one.validity, 1, rules.VALIDITY_MAX))
         or rules.flag_problem(
             flash=one.flash,
             truncate=one.truncate,
@@ -80,13 +81,17 @@ def start_problem(start: datetime, now: datetime, *, want_ids: bool | None) -> I
     return None
 
 
-def read_recipients(given: Iterable[Recipient | str] | Recipient | str) -> tuple[Recipient, ...] | InvalidMessage:
+def read_recipients(
+    given: Iterable[Recipient | str] | Recipient | str, region: Region | None
+) -> tuple[Recipient, ...] | InvalidMessage:
     """The recipients, at least one."""
+    if not isinstance(cast("object", given), Iterable | Recipient):
+        return InvalidMessage("recipients", mask_text(given), "a number, a Recipient, or several of them")
     every = (given,) if isinstance(given, Recipient | str) else tuple(given)
     if not every:
         return InvalidMessage("recipients", "an empty list", "at least one recipient is needed")
     try:
-        return tuple(one if isinstance(one, Recipient) else Recipient(to=one) for one in every)
+        return tuple(one if isinstance(one, Recipient) else Recipient(to=one, region=region) for one in every)
     except InvalidMessage as error:
         return error.with_traceback(None)
 
@@ -95,7 +100,7 @@ def member_of(
     one: UnkeyedArguments, index: int, text: str, estimate: Estimate, *, to: str, push_id: str | None = None
 ) -> Member | InvalidMessage:
     """A message of a request, if its text is not too long."""
-    parts, limit = estimate.parts, one.max_parts or PLATFORM_MAX_PARTS
+    parts, limit = estimate.parts, rules.PARTS_MAX if one.max_parts is None else one.max_parts
     if one.flash and parts > 1:
         return InvalidMessage("text", mask_text(text), f"a flash message is one part, this is {parts}")
     if parts > limit:

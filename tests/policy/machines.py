@@ -6,8 +6,14 @@ import os
 
 from hypothesis import settings
 
-MACHINE = (
-    settings(deadline=None)
-    if os.environ.get("SMS_TRAFFIC_HYPOTHESIS_PROFILE", "default") != "default"
-    else settings(max_examples=50, stateful_step_count=30, deadline=None)
-)
+LONG = os.environ.get("SMS_TRAFFIC_HYPOTHESIS_PROFILE", "default") != "default"
+
+
+def lengths(examples: int = 50, steps: int = 30) -> settings:
+    """So many examples of so many steps in the suite."""
+    if LONG:
+        return settings(deadline=None)
+    return settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+
+
+MACHINE = lengths()

@@ -68,18 +68,12 @@ def test_answered(verdict: Verdict, status: int | None, code: int | None, answer
 
 def test_history() -> None:
     history = History(rules=KEYED_SEND, attempts=(made(U, "n1", 5.0),))
-    assert (history.ambiguous, history.first_ambiguous, history.last_ambiguous, history.bound) == (
-        False,
-        None,
-        None,
-        None,
-    )
+    assert (history.ambiguous, history.first_ambiguous, history.bound) == (False, None, None)
     first, last = made(A, "n2", 7.0), made(A, "n2", 9.0)
     longer = history.add(first).add(last).add(made(R, "n2", 11.0))
     assert history.attempts == (made(U, "n1", 5.0),)
     assert longer.ambiguous
     assert longer.first_ambiguous is first
-    assert longer.last_ambiguous is last
     assert longer.first_at == 5.0
     assert longer.last == made(R, "n2", 11.0)
     assert longer.bound == "n2"

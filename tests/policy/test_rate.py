@@ -56,18 +56,6 @@ def test_a_long_message_is_paid_afterwards_and_not_overtaken() -> None:
     assert limiter.take(1, 0.0) == pytest.approx(1.1)
 
 
-def test_what_is_given_back_is_used_by_the_next() -> None:
-    limiter = RateLimiter(1)
-    limiter.take(1, 0.0)
-    assert limiter.take(1, 0.0) == 1.0
-    limiter.give_back(1, 0.0)
-    assert limiter.take(1, 0.0) == 1.0
-    limiter.give_back(5, 0.0)  # not what was taken last
-    limiter.give_back(1, 0.0)
-    limiter.give_back(1, 0.0)  # given back before
-    assert limiter.take(1, 0.0) == 1.0
-
-
 def test_a_pause_holds_everything_and_is_never_shortened() -> None:
     limiter = RateLimiter(10)
     limiter.pause_until(5.0)

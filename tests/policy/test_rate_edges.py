@@ -27,16 +27,6 @@ def test_a_limiter_as_it_stands() -> None:
     assert RateLimiter(None).snapshot().rate is None
 
 
-def test_it_says_whether_a_reservation_was_undone() -> None:
-    limiter = RateLimiter(1)
-    assert not limiter.give_back(1, 0.0)  # nothing was reserved yet
-    limiter.take(2, 0.0)
-    assert not limiter.give_back(1, 0.0)  # not what was reserved last
-    assert limiter.give_back(2, 0.0)
-    assert not limiter.give_back(2, 0.0)
-    assert limiter.ready_at(0.0) == 0.0
-
-
 def test_no_reservation_is_before_an_earlier_one() -> None:
     limiter = RateLimiter(None)
     assert limiter.take(1, 10.0) == 10.0

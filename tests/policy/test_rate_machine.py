@@ -6,7 +6,7 @@ import itertools
 import math
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from sms_traffic_async.policy.rate import CUT, LEAST, RateLimiter
 from tests.policy.machines import MACHINE
@@ -45,14 +45,6 @@ class RateMachine(RuleBasedStateMachine):
             assert at >= max(self.now, self.paused, self.given[-1][0] if self.given else -math.inf)
             self.dearest = max(self.dearest, cost)
             self.given.append((at, cost))
-
-    @precondition(lambda self: self.given)
-    @rule()
-    def give_back_the_latest(self) -> None:
-        _, cost = self.given[-1]
-        if self.limiter.give_back(cost, self.now):
-            self.given.pop()
-        assert not self.limiter.give_back(cost, self.now)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 60.0]))
     def pause(self, seconds: float) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -17,6 +16,7 @@ from sms_traffic_async.protocols.batching import Batcher
 from sms_traffic_async.protocols.flight import Ending, Flight, Item, Leaving, Slot
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.lanes import Lane
+from tests.policy.machines import MACHINE
 from tests.support.virtual_loop import VirtualClock, VirtualLoop
 
 SLOTS, MOST, ROOM = 2, 4, 6
@@ -207,4 +207,4 @@ class BatcherMachine(RuleBasedStateMachine):
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 TestBatcher = BatcherMachine.TestCase
-TestBatcher.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestBatcher.settings = MACHINE

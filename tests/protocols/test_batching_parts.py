@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sms_traffic_async.errors import NotSent, SendError
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.alarms import SLACK, Alarms
 from sms_traffic_async.protocols.batch_size import GOAL, BatchSize
-from sms_traffic_async.protocols.flight import Delivery, Flight, Item, halves
+from sms_traffic_async.protocols.flight import Delivery, Ending, Flight, Item, Leaving, halves
+from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.http_v2.batch import sized
 from sms_traffic_async.protocols.http_v2.batching import V2Item, item_of, shared_batch
 from sms_traffic_async.protocols.http_v2.models import SendRequest
@@ -288,3 +290,97 @@ async def test_what_could_not_be_tried_is_told_to_everybody(error: Exception) ->
         assert item.waiter.done()
         with pytest.raises(type(error)):
             item.result()
+
+
+class Carried:
+    """A request that ends as a test says."""
+
+    ending = Ending.SETTLED
+    description = ""
+    may_be_taken = False
+
+    def __init__(self, outcomes: tuple[Outcome, ...], *, hangs: bool = False) -> None:
+        self.outcomes = outcomes
+        self.hangs = hangs
+
+    async def run(self) -> tuple[Outcome, ...]:
+        if self.hangs:
+            await asyncio.get_running_loop().create_future()
+        return self.outcomes
+
+    def interrupted(self) -> tuple[Outcome, ...]:
+        return self.outcomes
+
+    def leave(self, place: int, why: Leaving) -> SendError:
+        raise AssertionError((place, why))
+
+
+def refusals(count: int) -> tuple[Outcome, ...]:
+    return tuple(NotSent(str(place), reason="closed") for place in range(count))
+
+
+def several(count: int) -> list[Item]:
+    return [Item("g", "7", 1, lane=Lane.SEND, limit=0.0, deadline=0.0) for _ in range(count)]
+
+
+async def test_a_flight_that_is_interrupted_tells_each_what_is_known_of_it() -> None:
+    items, outcomes = several(3), refusals(3)
+    flight = Flight(items, lambda _items, _older: Carried(outcomes, hangs=True))
+    task = asyncio.create_task(flight.run())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [item.result() for item in items] == list(outcomes)
+
+
+async def test_a_request_that_has_no_outcome_for_everybody_leaves_nobody_waiting() -> None:
+    """A mistake of ours: who got none hears of that."""
+    items, outcomes = several(3), refusals(2)
+    await Flight(items, lambda _items, _older: Carried(outcomes)).run()
+    assert all(item.over for item in items)
+    with pytest.raises(ValueError, match="shorter"):
+        items[2].result()
+
+
+def test_the_first_outcome_of_an_item_stays() -> None:
+    first, second = refusals(2)
+    (item,) = several(1)
+    assert repr(item) == "<Item waiting>"
+    item.settle(first)
+    item.settle(second)
+    item.fail(KeyError())
+    assert (item.result(), repr(item)) == (first, "<Item over>")
+    (item,) = several(1)
+    item.fail(KeyError("why"))
+    item.settle(first)
+    assert item.outcome is None
+    with pytest.raises(KeyError):
+        item.result()
+
+
+@pytest.mark.parametrize("parts,expected", [(2_000, [3, 1]), (2_001, [2, 2]), (6_000, [1, 1, 1, 1])])
+def test_a_batch_has_six_thousand_parts_at_most(parts: int, expected: list[int]) -> None:
+    lanes: Lanes[Waiting] = Lanes()
+    for serial in range(4):
+        lanes.put(Waiting("a", Lane.SEND, parts, serial))
+    found = []
+    while batch := lanes.take(100):
+        found.append(len(batch))
+    assert found == expected
+
+
+@virtual
+async def test_alarms_that_are_forgotten_are_swept_while_many_are_wanted() -> None:
+    clock = VirtualClock()
+    alarms: Alarms[Item] = Alarms(clock, lambda _item: None)
+    wanted = several(1_000)
+    for item in wanted:
+        alarms.set(item, clock.monotonic() + 1_000)
+    for item in several(6_000):
+        alarms.set(item, clock.monotonic() + 30)
+        alarms.forget(item)
+        assert len(alarms._heap) + len(alarms._line) <= 2 * len(alarms) + SLACK + 1
+    assert len(alarms) == 1_000
+    for item in wanted:
+        alarms.forget(item)

@@ -6,6 +6,7 @@ the kernel hold bytes back that this process has written?
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -14,7 +15,6 @@ from pathlib import Path
 
 __all__ = ("Threads", "Wires")
 
-_TASKS = Path("/proc/self/task")
 _SOFTNET = Path("/proc/net/softnet_stat")
 
 
@@ -26,6 +26,13 @@ class Threads:
     def __init__(self) -> None:
         self._seen: dict[int, tuple[int, int]] = {}
 
+    def look(self) -> None:
+        """A first look: who has moved on since is told by ``at_work``."""
+        me = threading.get_ident()
+        self._seen = {
+            ident: (id(frame), frame.f_lasti) for ident, frame in sys._current_frames().items() if ident != me
+        }
+
     def at_work(self) -> bool:
         """Whether any other thread ran since the last look, or runs now, or waits for the disk.
 
@@ -34,12 +41,9 @@ class Threads:
         """
         if threading.active_count() <= 1:
             return False
-        me = threading.get_ident()
-        frames = sys._current_frames()
-        seen = {ident: (id(frame), frame.f_lasti) for ident, frame in frames.items() if ident != me}
-        moved = seen != self._seen
-        self._seen = seen
-        return moved or any(
+        before, me = self._seen, threading.get_ident()
+        self.look()
+        return self._seen != before or any(
             _runs(thread.native_id)
             for thread in threading.enumerate()
             if thread.ident != me and thread.native_id is not None
@@ -48,10 +52,16 @@ class Threads:
 
 def _runs(native_id: int) -> bool:
     try:
-        status = (_TASKS / str(native_id) / "stat").read_text()
+        file = os.open(f"/proc/self/task/{native_id}/stat", os.O_RDONLY)
     except OSError:  # ended meanwhile, a system without /proc, or no descriptor left to look with
         return False
-    return status.rpartition(")")[2].split()[0] in {"R", "D"}
+    try:
+        status = os.read(file, 512)
+    except OSError:  # ended meanwhile
+        return False
+    finally:
+        os.close(file)
+    return status.rpartition(b") ")[2][:1] in {b"R", b"D"}
 
 
 class Wires:

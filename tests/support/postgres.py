@@ -112,8 +112,10 @@ class Cluster:
     def create_database(self, template: str = "template0") -> str:
         """A new database, empty or a copy of another that nobody is connected to; its DSN."""
         name = f"t{uuid.uuid4().hex[:12]}"
-        address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "sms")
-        self._run("createdb", *address, "-T", template, name)
+        psycopg, sql = python_peer("psycopg"), python_peer("psycopg.sql")
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            words = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(words.format(sql.Identifier(name), sql.Identifier(template)))
         return self.dsn(name)
 
     def stop(self, mode: Stop = "immediate") -> None:

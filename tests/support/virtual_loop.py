@@ -124,7 +124,7 @@ class _JumpingSelector(selectors.DefaultSelector):
     def _settle(self) -> Events:
         """What comes after all, as long as threads work or the kernel holds something back."""
         if threading.active_count() > 1:
-            self._threads.at_work()  # a first look; the second tells who moved while the GIL was free
+            self._threads.look()  # the next tells who moved while the GIL was free
             time.sleep(_SETTLE)
         begun = time.monotonic()
         while True:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from sms_traffic_async.messages import MOSCOW
 
-__all__ = ("TEMPORARY", "Damaged", "Fault", "read_moment")
+__all__ = ("Damaged", "Fault", "read_amount", "read_moment")
 
 _DATE_LEAST = len("2025-01-01T00:00")
-
-TEMPORARY = 1000
-"""The only code that says "try again"."""
+_AMOUNT = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,30})?")
 
 
 class Damaged(ValueError):
@@ -41,3 +41,14 @@ def read_moment(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=MOSCOW)
+
+
+def read_amount(written: object) -> tuple[Decimal, str]:
+    """A balance, and how it was written; a comma is taken for a point.
+
+    Raises:
+        Damaged: it is no number.
+    """
+    if not isinstance(written, str) or not _AMOUNT.fullmatch(written.strip()):
+        raise Damaged("the balance is not a number")
+    return Decimal(written.strip().replace(",", ".")), written

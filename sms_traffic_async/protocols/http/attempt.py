@@ -8,16 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sms_traffic_async.clock import Clock
-from sms_traffic_async.errors import NotSent
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.policy.nodes import NodeSet
+from sms_traffic_async.protocols.http.failures import no_place
 from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.ports import Headers, Response
 from sms_traffic_async.protocols.http.stage import Stage, safe_cause
 from sms_traffic_async.settings import Node, Timeouts
 from sms_traffic_async.telemetry import CALLS, RequestFinished
 
-__all__ = ("HttpRequest", "Try", "TryFailed", "bare")
+__all__ = ("HttpRequest", "Try", "TryFailed", "without_frames")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,11 @@ class TryFailed(Exception):
 
 
 class Try:
-    """One try, from waiting for a place to the verdict. Nothing here but ``connect`` and ``close`` awaits."""
+    """One try, from waiting for a place to the verdict. Nothing here but ``connect`` and ``close`` awaits.
+
+    With ``report`` it goes by the connections for reports, takes no place, and waits for an answer as long as the
+    platform may hold it back.
+    """
 
     __slots__ = (
         "_begun",
@@ -79,7 +83,7 @@ class Try:
         nodes: NodeSet,
         clock: Clock,
         timeouts: Timeouts,
-        report: bool,
+        report: bool = False,
         placed: bool = False,
     ) -> None:
         self._pool = pool
@@ -157,12 +161,7 @@ class Try:
         """
         if self.overloaded:
             self.release()
-            raise NotSent(
-                f"{self._request.operation}: no free place in time.",
-                reason="overloaded",
-                node=self._node.name,
-                advice="Send less at once, or allow more time or more requests in flight.",
-            )
+            raise no_place(self._request.operation, None, self._node.name)
         verdict = self._stage.verdict
         ended = self.finished(verdict, status)
         return Attempt(
@@ -225,7 +224,7 @@ async def _drop(stage: Stage) -> None:
         await stream.aclose()
 
 
-def bare(error: asyncio.CancelledError) -> asyncio.CancelledError:
+def without_frames(error: asyncio.CancelledError) -> asyncio.CancelledError:
     """The same cancellation without the HTTP library's frames, whose variables hold headers and body."""
     error.__traceback__ = None
     error.__context__ = None

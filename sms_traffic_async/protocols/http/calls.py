@@ -6,25 +6,26 @@ credential, and how a body is read.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
+from sms_traffic_async.api_codes import TEMPORARY
 from sms_traffic_async.clock import Clock
-from sms_traffic_async.errors import ConfigurationError, NotSent, RequestFailed
-from sms_traffic_async.policy.attempts import QUERY, Attempt, CallRules, Operation, Verdict
+from sms_traffic_async.errors import NotSent, RequestFailed
+from sms_traffic_async.policy.attempts import QUERY, Attempt, CallRules, History, Operation, Verdict
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.loop import Finished, Stopped, run_call
 from sms_traffic_async.policy.nodes import NodeSet
+from sms_traffic_async.policy.retry import latest_start
 from sms_traffic_async.policy.turns import wait
-from sms_traffic_async.protocols.http.answers import TEMPORARY, Fault
+from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest, call, refused_by_status
 from sms_traffic_async.protocols.http.failures import Wording, no_place, query_error
 from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.stage import Stage
-from sms_traffic_async.settings import RetryPolicy, Settings
+from sms_traffic_async.settings import RetryPolicy, Settings, call_seconds
 from sms_traffic_async.telemetry import Telemetry, get_logger
 
 __all__ = ("HttpCalls",)
@@ -91,12 +92,7 @@ class HttpCalls:
         Raises:
             ConfigurationError: the time is not greater than 0.
         """
-        if timeout is None:
-            return self.clock.monotonic() + self.settings.timeouts.deadline
-        seconds = timeout
-        if type(seconds) not in {int, float} or not 0 < seconds < math.inf:
-            raise ConfigurationError("timeout is a number of seconds greater than 0")
-        return self.clock.monotonic() + seconds
+        return self.clock.monotonic() + call_seconds(timeout, self.settings.timeouts.deadline)
 
     def warn_of_short_validity(self, validity: int | None) -> None:
         """Say once that operators may ignore or refuse a validity of less than ten minutes (document, ``timeout``)."""
@@ -233,12 +229,17 @@ class HttpCalls:
         Raises:
             NotSent: ``overloaded``: no place, or no turn, in time.
         """
+        policy = policy or self.settings.retry
+        history: History | None = None
 
         async def paced(node: str) -> T | Attempt:
+            nonlocal history
             limiter = self.pool.limiter(self.credential, node if rules.node_limits else None)
             if limiter is None:
                 return await attempt(node)
-            if not await wait(limiter, clock=self.clock, before=deadline):
+            # A turn may be far off, and the hour of a key be over by then (rule 5 of the policy).
+            before = deadline if history is None else latest_start(history, policy, deadline)
+            if not await wait(limiter, clock=self.clock, before=before):
                 raise no_place(rules.operation, None, node)
             window = limiter.window
             passage = None if window is None else window.go(self.clock.monotonic())
@@ -249,14 +250,16 @@ class HttpCalls:
                 window.answered(passage, now, refused=throttled)
             if not isinstance(result, Attempt):
                 limiter.succeeded(now)
-            elif throttled:
+                return result
+            if throttled:
                 limiter.throttled(now)
+            history = History(rules=rules, attempts=(result,)) if history is None else history.add(result)
             return result
 
         return await run_call(
             paced,
             rules=rules,
-            policy=policy or self.settings.retry,
+            policy=policy,
             nodes=self.nodes,
             pauses=self.pauses,
             clock=self.clock,

@@ -24,25 +24,15 @@ from typing import Generic, TypeVar, cast
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.http.attempt import HttpRequest, Try, TryFailed, bare
+from sms_traffic_async.protocols.http.attempt import HttpRequest, Try, TryFailed, without_frames
 from sms_traffic_async.protocols.http.caps import BadEncoding, BodyTooLarge, read_capped
 from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.ports import Response
 from sms_traffic_async.protocols.http.stage import Stage, safe_cause
 from sms_traffic_async.protocols.http.status import classify_status, node_health
-from sms_traffic_async.protocols.http.stream import StreamBroken, StreamedAnswer, stream
 from sms_traffic_async.settings import Node, Timeouts
 
-__all__ = (
-    "HttpAnswer",
-    "HttpRequest",
-    "StreamBroken",
-    "StreamedAnswer",
-    "call",
-    "exchange",
-    "refused_by_status",
-    "stream",
-)
+__all__ = ("HttpAnswer", "HttpRequest", "call", "refused_by_status")
 
 T = TypeVar("T")
 
@@ -74,64 +64,6 @@ class HttpAnswer:
     ended: float
 
 
-async def exchange(
-    pool: HttpPool,
-    node: Node,
-    request: HttpRequest,
-    *,
-    nodes: NodeSet,
-    clock: Clock,
-    deadline: float,
-    timeouts: Timeouts,
-    cap: int,
-    report: bool = False,
-    stage: Stage | None = None,
-) -> HttpAnswer | Attempt:
-    """Try a request once.
-
-    Args:
-        pool: the connections.
-        node: where to.
-        request: what.
-        nodes: is told how the node does.
-        clock: the clock that ``deadline`` is read on.
-        deadline: monotonic seconds, for all of it.
-        timeouts: for the phases.
-        cap: the most bytes of an inflated 2xx body.
-        report: uses the connections for reports, takes no place, and waits for
-            an answer as long as the platform may hold it back.
-        stage: knows how far it got even if the call is cancelled.
-
-    Returns:
-        The answer, whatever its status, or how the try failed.
-
-    Raises:
-        NotSent: ``overloaded``: no free place until the deadline.
-        ConfigurationError: the pool is closed or cannot be opened.
-
-    Cancellation:
-        Before the headers are written nothing was sent; after that nobody can
-        tell. The connection is closed.
-    """
-    return await call(
-        pool,
-        node,
-        request,
-        _whole,
-        nodes=nodes,
-        clock=clock,
-        deadline=deadline,
-        timeouts=timeouts,
-        cap=cap,
-        report=report,
-        stage=stage,
-    )
-
-
-def _whole(answer: HttpAnswer) -> HttpAnswer:
-    return answer
-
-
 async def call(
     pool: HttpPool,
     node: Node,
@@ -143,20 +75,33 @@ async def call(
     deadline: float,
     timeouts: Timeouts,
     cap: int,
-    report: bool = False,
     stage: Stage | None = None,
     read_slowly: Callable[[HttpAnswer], Awaitable[T]] | None = None,
     placed: bool = False,
 ) -> T | Attempt:
-    """``exchange``, with the reading of the answer as part of the try.
+    """Try a request once, the reading of its answer included: a 200 that is a proxy's page counts against its node.
 
-    So a 200 that is a proxy's page counts against the node that gave it.
-    ``read`` turns the answer into a result or a failed attempt; it is pure and
-    quick. ``read_slowly`` does the same for a body of more than ``LONG_BODY``
-    bytes, without holding the loop up. ``placed`` says that the caller holds a
-    place for it. Everything else as in ``exchange``.
+    Args:
+        pool: the connections.
+        node: where to.
+        request: what.
+        read: turns an answer, whatever its status, into what is returned; pure and quick.
+        nodes: is told how the node does.
+        clock: what ``deadline`` is read on.
+        deadline: monotonic seconds, for all of it.
+        timeouts: for the phases.
+        cap: the most bytes of an inflated 2xx body.
+        stage: knows how far it got even if the call is cancelled.
+        read_slowly: reads a body of more than ``LONG_BODY`` bytes without holding the loop up.
+        placed: the caller holds a place for it.
+
+    Raises:
+        NotSent: ``overloaded``: no free place until the deadline.
+        ConfigurationError: the pool is closed or cannot be opened.
+
+    Cancellation: before the headers are written nothing was sent; then nobody can tell. The connection is closed.
     """
-    base = Try(pool, node, request, stage, nodes=nodes, clock=clock, timeouts=timeouts, report=report, placed=placed)
+    base = Try(pool, node, request, stage, nodes=nodes, clock=clock, timeouts=timeouts, placed=placed)
     reading = _Reading(base, node.name, read, clock, read_slowly)
     failure: TryFailed | None = None
     cancelled: asyncio.CancelledError | None = None
@@ -164,7 +109,7 @@ async def call(
         async with asyncio.timeout(deadline - clock.monotonic()):
             await reading.run(cap, deadline)
     except asyncio.CancelledError as error:
-        cancelled = bare(error)
+        cancelled = without_frames(error)
     except TimeoutError:
         failure = base.timed_out()
     except TryFailed as error:
@@ -177,7 +122,7 @@ async def call(
             base.release()
     if cancelled is not None:
         raise cancelled
-    return base.failed(failure, reading.status) if failure is not None and not reading.complete else reading.result
+    return reading.result if reading.complete or failure is None else base.failed(failure, reading.status)
 
 
 class _Reading(Generic[T]):

@@ -28,7 +28,18 @@ from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.policy.loop import Stopped
 from sms_traffic_async.protocols.http.answers import Fault
 
-__all__ = ("FaultNamer", "UntrustedNode", "UntrustedNodeQuery", "Wording", "query_error", "send_error")
+__all__ = (
+    "FaultNamer",
+    "UntrustedNode",
+    "UntrustedNodeQuery",
+    "Wording",
+    "lifetime_over",
+    "no_place",
+    "query_error",
+    "send_error",
+    "session_closed",
+    "told_to_wait",
+)
 
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _REACH_ADVICE = "Check the network, the proxy and the nodes' URLs."
@@ -84,27 +95,17 @@ def send_error(
         wording: what the credential is called.
         expired: its own time to live ended before the caller's deadline.
     """
-    if stopped.error is not None:
-        return stopped.error
     last = _telling(stopped)
     if stopped.reason == "overloaded":
         return no_place(operation, key, None if last is None else last.node)
     if last is not None and last.verdict is Verdict.PERMANENT:
         error: SendError = _refused(last, operation, key, fault_error, wording)
     elif expired and stopped.reason == "deadline":
-        error = NotSent(
-            f"{operation}: its time to live ended before it could be sent.", reason="expired", message_key=key
-        )
+        error = lifetime_over(operation, key)
     elif last is None and stopped.retry_after is None:
         error = NotSent(f"{operation}: the deadline passed before it could be sent.", reason="expired", message_key=key)
     elif last is None or last.verdict is Verdict.THROTTLED:
-        error = RateLimited(
-            f"{operation}: the platform asked to wait past the deadline.",
-            retry_after=stopped.retry_after,
-            node=None if last is None else last.node,
-            message_key=key,
-            advice="Send it again after that time.",
-        )
+        error = told_to_wait(operation, key, stopped.retry_after, None if last is None else last.node)
     elif last.verdict is Verdict.REFUSED:
         error = _refused(last, operation, key, fault_error, wording)
     else:
@@ -121,6 +122,27 @@ def no_place(operation: str, key: str | None, node: str | None) -> NotSent:
         node=node,
         message_key=key,
         advice="Send less at once, or allow more time or more requests in flight.",
+    )
+
+
+def session_closed(operation: str, key: str) -> NotSent:
+    """The session was closed before the message left."""
+    return NotSent(f"{operation}: the session was closed.", reason="closed", message_key=key)
+
+
+def lifetime_over(operation: str, key: str) -> NotSent:
+    """``expires_in`` of the message was over first."""
+    return NotSent(f"{operation}: its time to live ended before it could be sent.", reason="expired", message_key=key)
+
+
+def told_to_wait(operation: str, key: str, retry_after: float | None, node: str | None = None) -> RateLimited:
+    """The platform wants no such calls for longer than the caller waits."""
+    return RateLimited(
+        f"{operation}: the platform asked to wait past the deadline.",
+        retry_after=retry_after,
+        node=node,
+        message_key=key,
+        advice="Send it again after that time.",
     )
 
 

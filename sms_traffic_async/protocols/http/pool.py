@@ -1,9 +1,8 @@
 """The HTTP connections of one session.
 
 Opened on first use, because building a TLS context takes 40 to 70 ms of work
-and must not be done on the loop. Requests that send or ask go one way, reports
-another: a long poll that is held open for five minutes must not take the place
-of a message.
+and must not be done on the loop. Reports have connections of their own: a long
+poll that is held open for five minutes must not take the place of a message.
 """
 
 from __future__ import annotations
@@ -22,10 +21,11 @@ from sms_traffic_async.protocols.http.ports import (
     Sender,
     TransportSender,
     borrowed_sender,
-    deaf_cookies,
+    no_cookies,
 )
 from sms_traffic_async.settings import HttpOptions, Settings, SoapOptions
 from sms_traffic_async.telemetry import Telemetry, get_logger
+from sms_traffic_async.tls import default_context
 
 __all__ = ("HttpPool",)
 
@@ -107,11 +107,11 @@ class HttpPool:
                 limiter.window.rate = rate
 
     def ready(self, *, report: bool = False) -> Sender | None:
-        """The way out, if it is open already."""
+        """What carries requests, if it is open already."""
         return self._senders.get(report)
 
     async def open(self, *, report: bool = False) -> Sender:
-        """The way out; opened at the first call.
+        """What carries requests; opened at the first call.
 
         Args:
             report: the one for long polls and downloads.
@@ -133,7 +133,7 @@ class HttpPool:
             sender = self._senders.get(report)
             if sender is None:
                 if self._context is None and self._needs_certificates:
-                    self._context = await asyncio.to_thread(_default_context)
+                    self._context = await asyncio.to_thread(default_context)
                 sender = self._build(report=report)
                 self._senders[report] = sender
             return sender
@@ -173,7 +173,7 @@ class HttpPool:
                 trust_env=True,
                 limits=limits,
                 follow_redirects=False,
-                cookies=deaf_cookies(),
+                cookies=no_cookies(),
                 headers={"User-Agent": USER_AGENT},
             )
             return ClientSender(httpx, client, owned=True)
@@ -206,15 +206,3 @@ def _check_context(context: ssl.SSLContext) -> None:
         raise ConfigurationError("http.ssl_context: set its minimum_version to TLSv1_2 or later")
     if context.verify_mode != ssl.CERT_REQUIRED or not context.check_hostname:
         _log.warning("http.ssl_context does not verify the platform's certificate: anybody between can read the key")
-
-
-def _default_context() -> ssl.SSLContext:
-    """Verification on, TLS 1.2 or later, the system's authorities; certifi's where the system has none."""
-    context = ssl.create_default_context()
-    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    paths: Any = ssl.get_default_verify_paths()  # its fields can be None, which its stub does not know
-    if paths.cafile is None and paths.capath is None and not context.cert_store_stats()["x509_ca"]:
-        import certifi
-
-        context.load_verify_locations(certifi.where())
-    return context

@@ -26,7 +26,7 @@ __all__ = (
     "Trace",
     "TransportSender",
     "borrowed_sender",
-    "deaf_cookies",
+    "no_cookies",
 )
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
@@ -224,6 +224,6 @@ def borrowed_sender(client: object) -> ClientSender:
     raise ConfigurationError(f"http.client is an httpx.AsyncClient or an httpx2.AsyncClient, not a {kind}")
 
 
-def deaf_cookies() -> CookieJar:
+def no_cookies() -> CookieJar:
     """A jar that keeps no cookie and sends none."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from sms_traffic_async import message_rules as rules
-from sms_traffic_async.errors import InvalidMessage, RequestError, SendError
+from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError, SendError
 from sms_traffic_async.messages import StatusUpdate
 from sms_traffic_async.policy.attempts import Attempt, CallRules
 from sms_traffic_async.policy.loop import Finished
@@ -14,10 +15,20 @@ from sms_traffic_async.protocols.http.calls import HttpCalls
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest
 from sms_traffic_async.protocols.http.replies import StatusesReply
 
-__all__ = ("PROBE_SECONDS", "Ask", "checked_ids", "probe", "statuses_by_id")
+__all__ = (
+    "MOST_CHUNK",
+    "PROBE_SECONDS",
+    "Ask",
+    "check_chunk",
+    "checked_ids",
+    "each_once",
+    "probe",
+    "statuses_by_id",
+)
 
 PROBE_SECONDS = 5.0
-ID_MAX = 128
+MOST_CHUNK = 4_000
+"""Ids of one status request at most: nine elements a row stay below the bound of the XML reader."""
 
 Ask = Callable[[Sequence[str], float, CallRules | None], Awaitable[Finished[list[StatusUpdate]]]]
 """Asks for the statuses of ids, by a deadline, under rules."""
@@ -74,19 +85,46 @@ async def probe(calls: HttpCalls, node: str, request: HttpRequest) -> bool:
     return answered
 
 
+def check_chunk(chunk: object, most: int | None = None) -> None:
+    """Look at how many ids a caller wants in a request.
+
+    Raises:
+        ConfigurationError: it is no whole number from 1 to ``most``.
+    """
+    if type(chunk) is not int or not 1 <= chunk <= (chunk if most is None else most):
+        up_to = "greater than 0" if most is None else f"from 1 to {most}"
+        raise ConfigurationError(f"chunk is a whole number {up_to}, not {chunk!r}")
+
+
+def each_once(name: str, values: Sequence[str], most: int) -> tuple[str, ...]:
+    """The ids or labels of a call, each once.
+
+    Args:
+        name: of the argument, for errors.
+        values: as the caller gave them.
+        most: characters of one.
+
+    Raises:
+        InvalidMessage: one is none.
+    """
+    if isinstance(values, str) or not isinstance(cast("object", values), Iterable):
+        raise InvalidMessage(name, type(values).__name__, "a list of strings")
+    found = tuple(dict.fromkeys(values))
+    for value in found:
+        problem = rules.label_problem(name, value, most)
+        if problem is not None:
+            raise problem
+    return found
+
+
 def checked_ids(name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """The ids, each once.
+    """The ids, each once, for a request that has them between commas.
 
     Raises:
         InvalidMessage: one is not an id, or there is a comma in it.
     """
-    if isinstance(values, str):
-        raise InvalidMessage(name, "a string", "a list of strings")
-    found = tuple(dict.fromkeys(values))
+    found = each_once(name, values, rules.ID_MAX)
     for value in found:
-        problem = rules.label_problem(name, value, ID_MAX)
-        if problem is None and (not value.isascii() or "," in value or " " in value):
-            problem = InvalidMessage(name, f"<{len(value)} characters>", "an id holds no comma and no space")
-        if problem is not None:
-            raise problem
+        if not value.isascii() or "," in value or " " in value:
+            raise InvalidMessage(name, f"<{len(value)} characters>", "an id holds no comma and no space")
     return found

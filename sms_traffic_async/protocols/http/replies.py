@@ -69,6 +69,7 @@ class CheckFailure:
     """A message that was not marked as checked.
 
     Attributes:
+        message_id: its id.
         error: the platform's words.
         code: its code, if it gave one.
     """
@@ -80,7 +81,12 @@ class CheckFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedReply:
-    """What ``mark_checked`` of v2 or v1 did: some ids may have failed while others were marked."""
+    """What ``mark_checked`` of v2 or v1 did: some ids may have failed while others were marked.
+
+    Attributes:
+        updated: ids that were marked.
+        failed: ids that were not, and why.
+    """
 
     updated: tuple[str, ...]
     failed: tuple[CheckFailure, ...] = ()

@@ -41,12 +41,11 @@ class Stage:
         proves: whether the transport is one whose silence proves something.
         stirred: whether it reported anything; before that it waits for a free connection.
         began: whether it began to write our request.
-        answered: whether the head of the answer came.
         dangling: the TCP connection that was opened for it, until our request begins.
             httpcore forgets to close it when a TLS handshake is cancelled.
     """
 
-    __slots__ = ("_heard", "_method", "answered", "began", "dangling", "handed", "proves", "stirred")
+    __slots__ = ("_heard", "_method", "began", "dangling", "handed", "proves", "stirred")
 
     def __init__(self, method: str) -> None:
         self._method = method.encode("ascii")
@@ -56,7 +55,6 @@ class Stage:
         self.stirred: bool = False
         self.began: Any = False
         self.dangling: Any = None
-        self.answered: bool = False
 
     async def __call__(self, name: str, info: Mapping[str, Any]) -> None:
         """One report; ``http11.send_request_headers.started`` and the like."""
@@ -67,10 +65,8 @@ class Stage:
                 self.dangling = None if self.began else self.dangling
             elif name.endswith(_OPENED):
                 self.dangling = info["return_value"]
-        elif name.endswith(_HEARD):
-            self.answered = True
-            if self._heard is not None:
-                self._heard()
+        elif name.endswith(_HEARD) and self._heard is not None:
+            self._heard()
 
     def listen(self, heard: Callable[[], None]) -> None:
         """Have this called when the head of the answer came."""

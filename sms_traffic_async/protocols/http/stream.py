@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.policy.attempts import Attempt
 from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.http.attempt import HttpRequest, Try, TryFailed, bare
+from sms_traffic_async.protocols.http.attempt import HttpRequest, Try, TryFailed, without_frames
 from sms_traffic_async.protocols.http.caps import BadEncoding, BodyTooLarge, decoded, inflater_for
 from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.ports import Response
-from sms_traffic_async.protocols.http.stage import Stage, safe_cause
+from sms_traffic_async.protocols.http.stage import safe_cause
 from sms_traffic_async.protocols.http.status import node_health
 from sms_traffic_async.settings import Node, Timeouts
 
@@ -83,7 +83,7 @@ class StreamedAnswer:
             except StopAsyncIteration:
                 return
             except asyncio.CancelledError as error:
-                cancelled = bare(error)
+                cancelled = without_frames(error)
             except TimeoutError:
                 failure = TryFailed("the deadline passed")
             except BodyTooLarge:
@@ -112,10 +112,8 @@ async def stream(
     deadline: float,
     timeouts: Timeouts,
     cap: int | None,
-    report: bool = True,
-    stage: Stage | None = None,
 ) -> AsyncGenerator[StreamedAnswer | Attempt, None]:
-    """Try a download once. Arguments as in ``exchange``; ``cap=None`` for no cap.
+    """Try a download of a report once. Arguments as in ``exchange.call``; ``cap=None`` for no cap.
 
     ::
 
@@ -133,7 +131,7 @@ async def stream(
 
     Cancellation: at any await; the connection is closed.
     """
-    base = Try(pool, node, request, stage, nodes=nodes, clock=clock, timeouts=timeouts, report=report)
+    base = Try(pool, node, request, None, nodes=nodes, clock=clock, timeouts=timeouts, report=True)
     try:
         head = await _head(base, node.name, clock=clock, deadline=deadline, cap=cap)
         yield head
@@ -153,7 +151,7 @@ async def _head(base: Try, node: str, *, clock: Clock, deadline: float, cap: int
             response = await base.connect()
             inflater_for(response.headers.get("content-encoding"))
     except asyncio.CancelledError as error:
-        cancelled = bare(error)
+        cancelled = without_frames(error)
     except TimeoutError:
         failure = base.timed_out()
     except BadEncoding as error:

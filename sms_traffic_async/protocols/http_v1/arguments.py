@@ -23,16 +23,15 @@ from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
 from sms_traffic_async import message_rules as rules
-from sms_traffic_async.capabilities import uncarried
+from sms_traffic_async.capabilities import Carrier, uncarried
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.http_v1.form import carries, charset_of, choose_delimiter, divides
 from sms_traffic_async.protocols.http_v1.models import Member, Recipient, SendOptions, SendRequest
 from sms_traffic_async.protocols.http_v1.wire import individual
+from sms_traffic_async.protocols.lanes import MOST_PARTS
 from sms_traffic_async.protocols.unkeyed_arguments import (
-    MOST_PARTS,
     NO_IDS_AFTER,
-    PLATFORM_MAX_PARTS,
     UnkeyedArguments,
     common_problem,
     member_of,
@@ -47,6 +46,7 @@ __all__ = (
     "SendArguments",
     "SendKeywords",
     "WantedRus",
+    "arguments_of",
     "individual_request",
     "requests_of",
     "requests_of_message",
@@ -131,24 +131,28 @@ def requests_of_message(
         max_parts: the limit where the message gives none.
         now: by the wall clock (aware).
     """
-    problem = uncarried(message, "v1")
+    arguments = arguments_of(message, "v1")
+    if isinstance(arguments, InvalidMessage):
+        return arguments
+    return requests_of(arguments, originator=originator, max_parts=max_parts, now=now)
+
+
+def arguments_of(message: Message, carrier: Carrier) -> SendArguments | InvalidMessage:
+    """A message as the arguments of a send, if the protocol (v1, or e-mail, which carries the same) can carry it."""
+    problem = uncarried(message, carrier)
     if problem is not None:
         return problem
-    return requests_of(
-        SendArguments(
-            recipients=Recipient(to=message.to),
-            text=message.text,
-            originator=message.originator,
-            rus=0 if message.transliterate else "auto",
-            flash=message.flash,
-            start_at=message.start_at,
-            max_parts=message.max_parts,
-            truncate=message.truncate,
-            validity=message.validity,
-        ),
-        originator=originator,
-        max_parts=max_parts,
-        now=now,
+    return SendArguments(
+        # The number was read when the message was made: with "INT" it stays as it stands.
+        recipients=Recipient(to=message.to, region="INT"),
+        text=message.text,
+        originator=message.originator,
+        rus=0 if message.transliterate else "auto",
+        flash=message.flash,
+        start_at=message.start_at,
+        max_parts=message.max_parts,
+        truncate=message.truncate,
+        validity=message.validity,
     )
 
 
@@ -156,8 +160,8 @@ def requests_of(
     arguments: SendArguments, *, originator: str | None, max_parts: int, now: datetime
 ) -> list[SendRequest] | InvalidMessage:
     """The requests of a call; arguments as in ``requests_of_message``."""
-    arguments.originator = arguments.originator or originator
-    arguments.max_parts = arguments.max_parts or max_parts
+    arguments.originator = originator if arguments.originator is None else arguments.originator
+    arguments.max_parts = max_parts if arguments.max_parts is None else arguments.max_parts
     problem = _problem(arguments, now)
     if problem is not None:
         return problem
@@ -216,7 +220,7 @@ def _extra_problem(arguments: SendArguments) -> InvalidMessage | None:
 
 
 def _recipients(arguments: SendArguments) -> tuple[Recipient, ...] | InvalidMessage:
-    found = read_recipients(arguments.recipients)
+    found = read_recipients(arguments.recipients, arguments.region)
     if isinstance(found, InvalidMessage):
         return found
     ids = [one.push_id for one in found if one.push_id is not None]
@@ -289,7 +293,7 @@ def _options(arguments: SendArguments, rus: Rus, *, ids: bool) -> SendOptions:
         originator=arguments.originator,
         flash=arguments.flash,
         start_at=arguments.start_at,
-        max_parts=None if arguments.max_parts == PLATFORM_MAX_PARTS else arguments.max_parts,
+        max_parts=None if arguments.max_parts == rules.PARTS_MAX else arguments.max_parts,
         validity=arguments.validity,
         two_byte_concat=arguments.two_byte_concat,
         ignore_phone_format=arguments.ignore_phone_format,

@@ -146,6 +146,9 @@ class HttpV1(V1Sends):
             return await self._queries.incoming(since=since, sender=number, count=count, deadline=deadline)
 
     async def probe(self, node: str) -> bool:
-        """Ask one node for the balance, once, and note whether it is alive. Done by itself when a node is due."""
+        """Ask one node for the balance, once, and note whether it is alive. Done by itself when a node is due.
+
+        Cancellation: harmless; nothing is noted.
+        """
         with self._scopes.query("v1.probe"):
             return await self._queries.probe(node)

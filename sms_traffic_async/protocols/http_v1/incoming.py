@@ -103,10 +103,8 @@ class Incoming:
             return True
         if page.said != rows or rows < 2:  # noqa: PLR2004 - one less must be a page
             return False
-        if not self._counts_all:
-            # With one message less asked for, a <count> that stays counts all there are.
-            self._counts_all = _names_more(await self._fetch(self._since, rows - 1))
-        return self._counts_all
+        # With one message less asked for, a <count> that stays counts all there are.
+        return _names_more(await self._fetch(self._since, rows - 1))
 
     def _sorted(self) -> tuple[InboundMessage, ...]:
         return tuple(sorted(self._found.values(), key=_when))

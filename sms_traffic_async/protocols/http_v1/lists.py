@@ -60,7 +60,7 @@ class Lists:
     async def add_members(
         self,
         group_id: str | int,
-        numbers: Iterable[str | int],
+        numbers: Iterable[str | int] | str | int,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
     ) -> MembersReply:
@@ -86,7 +86,7 @@ class Lists:
     async def remove_members(
         self,
         group_id: str | int,
-        numbers: Iterable[str | int],
+        numbers: Iterable[str | int] | str | int,
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
     ) -> MembersReply:
@@ -102,7 +102,7 @@ class Lists:
         Cancellation: as after an error.
         """
         _group_id(group_id)
-        digits = [str(number).strip().removeprefix("+") for number in numbers]
+        digits = [str(number).strip().removeprefix("+") for number in _each(numbers)]
         wrong = next((number for number in digits if not _plain(number)), None)
         del numbers
         if wrong is not None:
@@ -152,9 +152,14 @@ def _plain(number: str) -> bool:
     return number.isascii() and number.isdigit() and len(number) <= DIGITS_MAX
 
 
-def _numbers(given: Iterable[str | int], region: str | None) -> tuple[list[str], InvalidMessage | None]:
+def _each(given: Iterable[str | int] | str | int) -> Iterable[str | int]:
+    """The numbers; one alone is one, and not its digits."""
+    return (given,) if isinstance(given, str | int) else given
+
+
+def _numbers(given: Iterable[str | int] | str | int, region: str | None) -> tuple[list[str], InvalidMessage | None]:
     found: list[str] = []
-    for number in given:
+    for number in _each(given):
         digits, problem = rules.read_phone(number, region)
         if problem is not None:
             return [], problem

@@ -9,6 +9,7 @@ not add up belongs to nobody: then nobody knows what became of the message.
 from __future__ import annotations
 
 from sms_traffic_async.protocols.http_v1.models import SendRequest, SentPart
+from sms_traffic_async.protocols.members import in_order
 
 __all__ = ("match",)
 
@@ -25,12 +26,9 @@ def match(request: SendRequest, parts: tuple[SentPart, ...]) -> list[tuple[str, 
     numbers = [member.to for member in members]
     if set(by_phone) == set(numbers) and len(by_phone) == len(numbers):
         return [_ids(by_phone[number]) for number in numbers]
-    runs = list(by_phone.items())
-    # In order: as many numbers as were sent, and every number that is one of ours stands in its own place.
-    if len(runs) == len(numbers) and all(
-        phone == number or phone not in numbers for (phone, _), number in zip(runs, numbers, strict=True)
-    ):
-        return [_ids(found) for _, found in runs]
+    ordered = in_order(by_phone, numbers)
+    if ordered is not None:
+        return [_ids(found) for found in ordered]
     once = len(set(numbers)) == len(numbers)
     return [_ids(by_phone.get(number, [])) if once else () for number in numbers]
 

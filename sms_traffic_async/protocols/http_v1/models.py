@@ -92,7 +92,13 @@ class SendRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SentPart:
-    """One ``message_info``: v1 gives every part of a long text an id of its own."""
+    """One ``message_info``: v1 gives every part of a long text an id of its own.
+
+    Attributes:
+        phone: the number, which may be another form of the one that was sent.
+        message_id: the part's id.
+        push_id: the one it was sent with, where push ids were asked for.
+    """
 
     phone: str | None
     message_id: str

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sms_traffic_async.api_codes import safe_description
-from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.api_codes import NO_SUCH_MESSAGE, safe_description
 from sms_traffic_async.messages import Balance, InboundMessage, StatusUpdate
 from sms_traffic_async.policy.attempts import CallRules
 from sms_traffic_async.policy.loop import Finished
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer
-from sms_traffic_async.protocols.http.queries import checked_ids, probe, statuses_by_id
+from sms_traffic_async.protocols.http.queries import MOST_CHUNK, check_chunk, checked_ids, probe, statuses_by_id
 from sms_traffic_async.protocols.http_v1.calls import MULTI, V1Calls
 from sms_traffic_async.protocols.http_v1.incoming import INCOMING_COUNT, Incoming
 from sms_traffic_async.protocols.http_v1.models import CheckedReply, CheckFailure, IncomingPage, StatusesReply
 from sms_traffic_async.protocols.http_v1.wire import (
-    NO_SUCH_MESSAGE,
     decode_balance,
     decode_checked,
     decode_incoming,
@@ -58,8 +56,7 @@ class Queries:
 
     async def statuses(self, ids: Sequence[str], *, chunk: int, deadline: float) -> StatusesReply:
         """See ``HttpV1.statuses``."""
-        if isinstance(chunk, bool) or chunk < 1:
-            raise ConfigurationError(f"chunk is at least 1, not {chunk!r}")
+        check_chunk(chunk, MOST_CHUNK)
         ids = checked_ids("ids", ids)
         return await statuses_by_id(self._calls, ids, self._statuses, chunk=chunk, deadline=deadline)
 
@@ -85,19 +82,18 @@ class Queries:
         failed: list[CheckFailure] = []
         for start in range(0, len(ids), CHECKED_CHUNK):
             rest: Sequence[str] = ids[start : start + CHECKED_CHUNK]
-            for left in reversed(range(_ROUNDS)):
+            left = _ROUNDS
+            while rest:
                 result = await self._mark(rest, deadline)
                 if not isinstance(result, Named):
                     updated += result
                     break
+                left -= 1
                 # The whole request was refused, and nobody says what of it was done. Doing the rest again is
                 # harmless, so the ids that the sentence names are taken out.
-                named = set(named_ids(result.fault.message, rest)) if left else set(rest)
-                named = named or set(rest)
+                named = (set(named_ids(result.fault.message, rest)) if left else None) or set(rest)
                 failed += [_failure(message_id, result.fault) for message_id in rest if message_id in named]
                 rest = [message_id for message_id in rest if message_id not in named]
-                if not rest:
-                    break
         return CheckedReply(updated=tuple(updated), failed=tuple(failed))
 
     async def _mark(self, ids: Sequence[str], deadline: float) -> tuple[str, ...] | Named:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from sms_traffic_async.api_codes import describe
 from sms_traffic_async.policy.loop import Stopped
-from sms_traffic_async.protocols.flight import Slot
+from sms_traffic_async.protocols.flight import Slot, halves
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpRequest
 from sms_traffic_async.protocols.http_v1.calls import MULTI, V1Calls
@@ -25,7 +25,7 @@ from sms_traffic_async.protocols.unkeyed import UnkeyedDelivery
 from sms_traffic_async.protocols.xml import Element
 from sms_traffic_async.settings import OnUnknown
 
-__all__ = ("BAD_NUMBER", "SEND", "Delivery", "answer_cap", "halves", "pieces")
+__all__ = ("BAD_NUMBER", "SEND", "Delivery", "answer_cap", "pieces")
 
 SEND = "v1.send"
 BAD_NUMBER = range(425, 433)
@@ -44,23 +44,6 @@ def answer_cap(request: SendRequest, least: int) -> int:
         for member in request.members
     )
     return _MARGIN_BYTES + bytes_of_parts
-
-
-def halves(request: SendRequest, description: str) -> tuple[SendRequest, SendRequest]:
-    """A refused request in two.
-
-    Args:
-        request: of at least two messages.
-        description: the platform's words. If they name one of the numbers, it
-            goes alone: a hint only, which the next answer confirms or not.
-    """
-    members = request.members
-    named = [member for member in members if member.to and member.to in description]
-    if len(named) == 1:
-        rest = tuple(member for member in members if member is not named[0])
-        return replace(request, members=tuple(named)), replace(request, members=rest)
-    middle = len(members) // 2
-    return replace(request, members=members[:middle]), replace(request, members=members[middle:])
 
 
 class Delivery(UnkeyedDelivery[SendAnswer]):
@@ -142,4 +125,6 @@ class Delivery(UnkeyedDelivery[SendAnswer]):
 
 def pieces(request: SendRequest, delivery: Delivery) -> tuple[SendRequest, ...]:
     """What a request is to be sent as after one number spoilt it; nothing where none did."""
-    return () if delivery.spoilt is None else halves(request, delivery.spoilt.message)
+    if delivery.spoilt is None:
+        return ()
+    return tuple(replace(request, members=tuple(half)) for half in halves(request.members, delivery.spoilt.message))

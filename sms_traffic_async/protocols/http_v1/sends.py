@@ -25,8 +25,8 @@ from sms_traffic_async.protocols.http_v1.calls import V1Calls
 from sms_traffic_async.protocols.http_v1.models import GroupReply, Recipient, SendReply, SendRequest
 from sms_traffic_async.protocols.http_v1.sending import Delivery, pieces
 from sms_traffic_async.protocols.lanes import Lane
-from sms_traffic_async.protocols.parcels import Parcels
 from sms_traffic_async.protocols.scopes import Scopes
+from sms_traffic_async.protocols.series import Series
 from sms_traffic_async.protocols.unkeyed import chosen
 from sms_traffic_async.settings import OnUnknown, Settings
 
@@ -100,10 +100,10 @@ class V1Sends:
         slot = batching.batcher.slot()
         if slot is not None:
             try:
-                parcels = await self._run(requests, timeout, on_unknown, expires_in=expires_in, slot=slot)
+                series = await self._run(requests, timeout, on_unknown, expires_in=expires_in, slot=slot)
             finally:
                 slot.free()
-            return parcels.outcomes()[0]
+            return series.outcomes()[0]
         refused = self._only_to.refusal(member.to for member in requests[0].members)
         if refused is not None:
             raise refused
@@ -144,10 +144,12 @@ class V1Sends:
 
         Cancellation: as in ``submit``, for every message of the request under way.
         """
-        requests = self._read(SendArguments(recipients=recipients, text=text, **options))
+        requests = self._read(
+            SendArguments(recipients=recipients, text=text, region=self._settings.phone_region, **options)
+        )
         del recipients, text, options  # as in submit
-        parcels = await self._run(requests, timeout, on_unknown, isolate=isolate)
-        return SendReply(outcomes=parcels.outcomes(), requests=parcels.sent)
+        series = await self._run(requests, timeout, on_unknown, isolate=isolate)
+        return SendReply(outcomes=series.outcomes(), requests=series.sent)
 
     async def send_group(
         self,
@@ -179,8 +181,8 @@ class V1Sends:
             raise ConfigurationError("SMS_TRAFFIC_ONLY_TO is set: a whole mailing list cannot be checked against it")
         requests = self._read(SendArguments(group=group, text=text, **options))
         del text, options  # as in submit
-        parcels = await self._run(requests, timeout, on_unknown)
-        outcome, delivery = parcels.outcomes()[0], parcels.delivery
+        series = await self._run(requests, timeout, on_unknown)
+        outcome, delivery = series.outcomes()[0], series.delivery
         if not isinstance(outcome, Submission):
             raise outcome
         answer = None if delivery is None else delivery.answer
@@ -207,7 +209,7 @@ class V1Sends:
         expires_in: float | None = None,
         isolate: bool = False,
         slot: Slot | None = None,
-    ) -> Parcels[SendRequest, Delivery]:
+    ) -> Series[SendRequest, Delivery]:
         """Send what was read of a call, unless something is wrong with it."""
         if isinstance(requests, InvalidMessage):
             raise requests
@@ -225,4 +227,4 @@ class V1Sends:
             isolate=isolate,
             slot=slot,
         )
-        return await self._scopes.carry(Parcels(requests, deliver, apart=pieces))
+        return await self._scopes.carry(Series(requests, deliver, apart=pieces))

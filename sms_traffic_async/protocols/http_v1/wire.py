@@ -13,14 +13,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from sms_traffic_async.messages import InboundMessage, StatusUpdate
-from sms_traffic_async.protocols.http.answers import Damaged, Fault, read_moment
+from sms_traffic_async.protocols.http.answers import Damaged, Fault, read_amount, read_moment
 from sms_traffic_async.protocols.http_v1.form import moment
 from sms_traffic_async.protocols.http_v1.models import IncomingPage, MailingList, SendAnswer, SendRequest, SentPart
 from sms_traffic_async.protocols.xml import Element
+from sms_traffic_async.protocols.xml_fields import read_code, read_id, read_queued
 from sms_traffic_async.statuses import MessageStatus
 
 __all__ = (
-    "NO_SUCH_MESSAGE",
     "Pairs",
     "decode_balance",
     "decode_checked",
@@ -38,17 +38,11 @@ __all__ = (
 
 Pairs = list[tuple[str, str]]
 
-NO_SUCH_MESSAGE = 434
-ID_MAX = 128
-
 _ROOTS = frozenset({"reply", "sd-reply"})
 _INFO, _INFOS = ("message_info", "msg-info"), frozenset({"message_infos", "msg-infos"})
 _DATES = ("submition_date", "submission_date", "send_date", "last_status_change_date", "last_update_status")
-_CODE = re.compile(r"-?\d{1,9}")
-_QUEUED = re.compile(r"\bqueued\s+(\d{1,9})\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,9}")
 _IDS = re.compile(r"\d{5,40}")
-_AMOUNT = re.compile(r"[+-]?\d{1,30}(?:[.,]\d{1,30})?")
 
 
 # --- out
@@ -137,10 +131,7 @@ def _fault(root: Element) -> Fault | None:
         Damaged: it says neither yes nor no.
     """
     _root(root)
-    result, code = (root.value("result") or "").upper(), root.value("code") or ""
-    number = int(code) if _CODE.fullmatch(code) else None
-    if code and number is None:
-        raise Damaged("its code cannot be read")
+    result, number = (root.value("result") or "").upper(), read_code(root.value("code"))
     if number and result != "OK":
         return Fault(code=number, message=root.value("description") or "")
     if number or result not in {"", "OK"}:
@@ -165,9 +156,8 @@ def decode_send(root: Element) -> SendAnswer | Fault:
         return fault
     _said_ok(root)
     description = root.value("description") or ""
-    queued = _QUEUED.search(description)
     return SendAnswer(
-        queued=None if queued is None else int(queued[1]),
+        queued=read_queued(description),
         parts=tuple(part for info in _infos(root) if (part := _part(info)) is not None),
         description=description,
     )
@@ -182,14 +172,10 @@ def _infos(root: Element) -> Iterator[Element]:
 
 
 def _part(info: Element) -> SentPart | None:
-    message_id = _id(info.value("sms_id", "id"))
+    message_id = read_id(info.value("sms_id", "id"))
     if message_id is None:
         return None
     return SentPart(phone=info.value("phone"), message_id=message_id, push_id=info.value("push_id"))
-
-
-def _id(text: str | None) -> str | None:
-    return text if text and len(text) <= ID_MAX and text.isprintable() else None
 
 
 def decode_statuses(root: Element, asked: Sequence[str]) -> list[StatusUpdate] | Fault:
@@ -212,11 +198,12 @@ def decode_statuses(root: Element, asked: Sequence[str]) -> list[StatusUpdate] |
             raise Damaged("no status in it")
     only = asked[0] if len(asked) == 1 and len(entries) == 1 else None
     updates = (_status(entry, only) for entry in entries)
-    return [update for update in updates if update is not None and update.message_id in asked]
+    wanted = frozenset(asked)
+    return [update for update in updates if update is not None and update.message_id in wanted]
 
 
 def _status(entry: Element, only: str | None) -> StatusUpdate | None:
-    message_id = _id(entry.value("sms_id", "id")) or only
+    message_id = read_id(entry.value("sms_id", "id")) or only
     status = entry.value("status")
     error = entry.value("error") or None
     # A message nobody knows has an error and no status, or every field there and empty (field notes, T3 and A 8).
@@ -244,7 +231,7 @@ def decode_checked(root: Element) -> tuple[str, ...] | Fault:
     if fault is not None:
         return fault
     _said_ok(root)
-    found = (_id(element.text) for element in root.walk() if element.name == "sms_id")
+    found = (read_id(element.text) for element in root.walk() if element.name == "sms_id")
     return tuple(message_id for message_id in found if message_id is not None)
 
 
@@ -263,10 +250,7 @@ def decode_balance(root: Element) -> tuple[Decimal, str] | Fault:
     fault = _fault(root)
     if fault is not None:
         return fault
-    raw = root.value("account")
-    if raw is None or not _AMOUNT.fullmatch(raw):
-        raise Damaged("no balance in it")
-    return Decimal(raw.replace(",", ".")), raw
+    return read_amount(root.value("account"))
 
 
 def decode_incoming(root: Element) -> IncomingPage | Fault:
@@ -284,7 +268,7 @@ def decode_incoming(root: Element) -> IncomingPage | Fault:
         InboundMessage(
             sender=entry.value("from_phone") or "",
             text="" if (text := entry.first("text")) is None else text.raw_text,
-            message_id=_id(entry.value("sms_id")),
+            message_id=read_id(entry.value("sms_id")),
             sent_at=read_moment(entry.value("send_date")),
             received_at=read_moment(entry.value("delivery_date")),
             source="poll",

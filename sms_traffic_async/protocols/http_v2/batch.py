@@ -25,6 +25,7 @@ from typing import NamedTuple, Protocol
 
 from sms_traffic_async.capabilities import uncarried
 from sms_traffic_async.errors import InvalidMessage
+from sms_traffic_async.message_rules import PARTS_MAX
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.http.record import Member as AnyMember
 from sms_traffic_async.protocols.http_v2.models import Addressed, Destination, SendRequest
@@ -53,9 +54,6 @@ _PLAIN_LATIN = re.compile(r"[A-Za-z0-9 .,:;!?()+*=%#&<>'-]{1,160}").fullmatch
 _PLAIN_CYRILLIC = re.compile(r"(?=.*[А-Яа-яЁё])[А-Яа-яЁёA-Za-z0-9 .,:;!?()+*=%#&<>'«»№–—-]{1,70}").fullmatch
 
 _GSM7, _UCS2 = Encoding.GSM7.value, Encoding.UCS2.value
-
-PLATFORM_MAX_PARTS = 255
-"""``maxParts`` where it is not given (document)."""
 
 
 class Labelled(AnyMember, Protocol):
@@ -146,7 +144,8 @@ def batch_of_message(message: Message, *, originator: str | None, max_parts: int
     size = sized(message, max_parts if message.max_parts is None else message.max_parts)
     if isinstance(size, InvalidMessage):
         raise size
-    destination = Destination(to=message.to, params=message.params, tracking_data=label)
+    # The number was read when the message was made: with "INT" it stays as it stands.
+    destination = Destination(to=message.to, params=message.params, tracking_data=label, region="INT")
     member = Member(
         key=own,
         to=message.to,
@@ -210,7 +209,7 @@ def sized(message: Message, limit: int) -> Sized | InvalidMessage:
     if not message.transliterate:
         plain = plain_encoding(text)
         if plain is not None:
-            return Sized(text, 1, True, plain, None if limit >= PLATFORM_MAX_PARTS else limit)
+            return Sized(text, 1, True, plain, None if limit >= PARTS_MAX else limit)
     estimate = estimate_v2(text, transliterate=message.transliterate)
     parts, exact, encoding = estimate.parts, estimate.exact, estimate.encoding
     if parts > limit:
@@ -221,7 +220,7 @@ def sized(message: Message, limit: int) -> Sized | InvalidMessage:
             text, parts, encoding = cut.text, cut.count, cut.encoding
         else:
             parts, exact = limit, False  # only the platform knows what it will be; maxParts has it cut
-    return Sized(text, parts, exact, encoding.value, None if limit >= PLATFORM_MAX_PARTS else limit)
+    return Sized(text, parts, exact, encoding.value, None if limit >= PARTS_MAX else limit)
 
 
 def batch_of_request(request: SendRequest, *, max_parts: int) -> Batch:
@@ -271,7 +270,9 @@ def batch_of_request(request: SendRequest, *, max_parts: int) -> Batch:
 
 def labelled(destination: Addressed, label: str) -> Destination:
     """The same with a label."""
-    return Destination(to=destination.to, text=destination.text, params=destination.params, tracking_data=label)
+    return Destination(
+        to=destination.to, text=destination.text, params=destination.params, tracking_data=label, region="INT"
+    )
 
 
 def _estimated(text: str | None, transliterate: bool, limit: int) -> Estimate | InvalidMessage:

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import InvalidMessage, SendError
 from sms_traffic_async.lifecycle import Life
+from sms_traffic_async.message_rules import PARTS_MAX
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.batching import Batcher
 from sms_traffic_async.protocols.flight import Flight, Item, Leaving, Slot
-from sms_traffic_async.protocols.http_v2.batch import PLATFORM_MAX_PARTS, Batch, plain_encoding, sized
+from sms_traffic_async.protocols.http_v2.batch import Batch, plain_encoding, sized
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
 from sms_traffic_async.protocols.http_v2.failures import SEND
 from sms_traffic_async.protocols.http_v2.models import SendRequest
@@ -139,7 +140,7 @@ def item_of(
         and message.batch_name is None
         and message.max_parts is None
         and message.expires_in is None
-        and max_parts >= PLATFORM_MAX_PARTS
+        and max_parts >= PARTS_MAX
         and (encoding := plain_encoding(message.text)) is not None
     ):
         # Nearly all of them: nothing to compare but a name, nothing to find out but the alphabet.

@@ -8,14 +8,14 @@ from typing import TypeVar, Unpack
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.policy.attempts import KEYED_SEND, Attempt, CallRules, Verdict
 from sms_traffic_async.policy.loop import Finished
-from sms_traffic_async.protocols.http.answers import TEMPORARY, Damaged, Fault
+from sms_traffic_async.protocols.http.answers import Damaged, Fault
 from sms_traffic_async.protocols.http.calls import HttpCalls
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest
 from sms_traffic_async.protocols.http.shared import Shared
 from sms_traffic_async.protocols.http_v2.failures import WORDING
 from sms_traffic_async.settings import Settings
 
-__all__ = ("TEMPORARY", "V2Calls")
+__all__ = ("V2Calls",)
 
 T = TypeVar("T")
 

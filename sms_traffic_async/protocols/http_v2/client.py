@@ -170,6 +170,7 @@ class HttpV2:
             local_time=local_time,
             batch_name=batch_name,
             restrictive_id=restrictive_id,
+            region=self._settings.phone_region,
         )
         # A traceback printed with locals shows this frame.
         del destinations, text, tracking_data, originator, batch_name, restrictive_id
@@ -251,7 +252,10 @@ class HttpV2:
             return await self._queries.balance(deadline=self._calls.deadline(timeout))
 
     async def probe(self, node: str) -> bool:
-        """Ask one node for the balance, once, and note whether it is alive. Done by itself when a node is due."""
+        """Ask one node for the balance, once, and note whether it is alive. Done by itself when a node is due.
+
+        Cancellation: harmless; nothing is noted.
+        """
         with self._scopes.query("v2.probe"):
             return await self._queries.probe(node)
 

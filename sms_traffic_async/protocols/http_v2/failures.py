@@ -6,14 +6,21 @@ decided in ``sending``, before anything is given a name.
 
 from __future__ import annotations
 
-from sms_traffic_async.api_codes import error_for
-from sms_traffic_async.errors import Rejected, RequestError, SendError
+from sms_traffic_async.api_codes import describe, error_for, safe_description
+from sms_traffic_async.errors import DuplicateRequest, Rejected, RequestError, SendError
 from sms_traffic_async.policy.loop import Stopped
 from sms_traffic_async.protocols.http import failures
 from sms_traffic_async.protocols.http.answers import Fault
-from sms_traffic_async.protocols.http.failures import UntrustedNode, UntrustedNodeQuery, Wording
+from sms_traffic_async.protocols.http.failures import Wording
 
-__all__ = ("SEND", "WORDING", "UntrustedNode", "UntrustedNodeQuery", "fault_error", "query_error", "send_error")
+__all__ = (
+    "SEND",
+    "WORDING",
+    "duplicate_error",
+    "fault_error",
+    "query_error",
+    "send_error",
+)
 
 SEND = "v2.send"
 
@@ -35,6 +42,28 @@ def fault_error(fault: Fault, *, node: str | None, key: str) -> Rejected:
         message_key=key,
         on_send=True,
         has_restrictive_id=True,
+    )
+
+
+def duplicate_error(fault: Fault, *, node: str, key: str, ids: tuple[str, ...]) -> DuplicateRequest:
+    """Code 105 for a restrictiveId that the caller used before.
+
+    Args:
+        fault: the platform's refusal.
+        node: the node that gave it.
+        key: the message's id.
+        ids: what a look-up found of the first sending; empty if nothing.
+    """
+    entry = describe(fault.code)
+    found = f"It was taken before as {', '.join(ids)}; another message needs another key." if ids else ""
+    return DuplicateRequest(
+        f"{SEND}: {entry.meaning} (code {fault.code}).",
+        description=safe_description(fault.message, code=fault.code),
+        code=fault.code,
+        node=node,
+        message_key=key,
+        message_ids=ids,
+        advice=found or entry.advice,
     )
 
 

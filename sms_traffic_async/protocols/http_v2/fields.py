@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
 
+from sms_traffic_async.message_rules import ID_MAX
 from sms_traffic_async.protocols.http.answers import Damaged, Fault, read_moment
 
 __all__ = (
@@ -34,7 +35,6 @@ __all__ = (
 T = TypeVar("T")
 Row: TypeAlias = dict[str, Any]
 
-ID_MAX = 128
 _DIGITS_MAX = 18
 _BOM = b"\xef\xbb\xbf"
 

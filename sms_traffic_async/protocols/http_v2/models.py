@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from sms_traffic_async import message_rules as rules
+from sms_traffic_async.addresses import Region
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.record import Outcome
@@ -32,7 +33,6 @@ __all__ = (
     "StatusesReply",
 )
 
-TRACKING_DATA_MAX = 40
 RESTRICTIVE_ID_MAX = 36
 
 
@@ -76,6 +76,7 @@ class Destination:
             expands them in a text of its own is not documented.
         tracking_data: your label, at most 40 characters; without one the
             library makes one.
+        region: how ``to`` is read, as in ``Message``; not compared.
 
     Raises:
         InvalidMessage: naming the field, the value masked, and the rule.
@@ -85,6 +86,7 @@ class Destination:
     text: str | None = None
     params: Mapping[str, str] | None = field(default=None, hash=False)
     tracking_data: str | None = None
+    region: Region | None = field(default=None, compare=False)
 
     # Written out, because a traceback printed with locals shows this frame too (see Message).
     def __init__(
@@ -94,12 +96,14 @@ class Destination:
         text: str | None = None,
         params: Mapping[str, str] | None = None,
         tracking_data: str | None = None,
+        region: Region | None = None,
     ) -> None:
         store = object.__setattr__
         store(self, "to", to)
         store(self, "text", text)
         store(self, "params", params)
         store(self, "tracking_data", tracking_data)
+        store(self, "region", region)
         del to, text, params, tracking_data
         problem = _settle(self)
         if problem is not None:
@@ -107,7 +111,7 @@ class Destination:
 
     @property
     def plain(self) -> bool:
-        """Nobody looked."""
+        """Always false: what a caller gives is not looked through."""
         return False
 
     def __repr__(self) -> str:
@@ -115,7 +119,7 @@ class Destination:
 
 
 def _settle(destination: Destination) -> InvalidMessage | None:
-    digits, problem = rules.read_phone(destination.to, None)
+    digits, problem = rules.read_phone(destination.to, destination.region)
     object.__setattr__(destination, "to", digits)
     if destination.text is not None:
         problem = problem or rules.text_problem(destination.text)
@@ -124,7 +128,7 @@ def _settle(destination: Destination) -> InvalidMessage | None:
         object.__setattr__(destination, "params", params)
         problem = problem or wrong
     if destination.tracking_data is not None:
-        problem = problem or rules.label_problem("tracking_data", destination.tracking_data, TRACKING_DATA_MAX)
+        problem = problem or rules.label_problem("tracking_data", destination.tracking_data, rules.TRACKING_DATA_MAX)
     return problem
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from sms_traffic_async import message_rules as rules
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError
+from sms_traffic_async.errors import RequestError
 from sms_traffic_async.messages import Balance, StatusUpdate
-from sms_traffic_async.protocols.http.queries import PROBE_SECONDS, probe
+from sms_traffic_async.protocols.http.queries import PROBE_SECONDS, check_chunk, each_once, probe
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
 from sms_traffic_async.protocols.http_v2.models import CheckedReply, CheckFailure, StatusesReply
 from sms_traffic_async.protocols.http_v2.wire import (
@@ -27,9 +27,6 @@ STATUSES_CHUNK = 100
 CHECKED_CHUNK = 5000
 """Ids of one marking; v1's limit, which v2 does not repeat."""
 
-ID_MAX = 128
-LABEL_MAX = 40
-
 STATUSES, CHECKED, BALANCE, PROBE = "v2.statuses", "v2.checked", "v2.balance", "v2.probe"
 
 
@@ -43,10 +40,9 @@ class Queries:
         self, ids: Sequence[str], labels: Sequence[str], *, extended: bool, chunk: int, deadline: float
     ) -> StatusesReply:
         """See ``HttpV2.statuses``. Ids and labels never share a request: how they combine is not documented."""
-        if isinstance(chunk, bool) or chunk < 1:
-            raise ConfigurationError(f"chunk is at least 1, not {chunk!r}")
-        ids = _checked_ids("ids", ids, ID_MAX)
-        labels = _checked_ids("tracking_data", labels, LABEL_MAX)
+        check_chunk(chunk)
+        ids = each_once("ids", ids, rules.ID_MAX)
+        labels = each_once("tracking_data", labels, rules.TRACKING_DATA_MAX)
         by_id: dict[str, StatusUpdate] = {}
         by_label: dict[str, list[StatusUpdate]] = {}
         for start in range(0, len(ids), chunk):
@@ -89,7 +85,7 @@ class Queries:
 
     async def mark_checked(self, ids: Sequence[str], *, deadline: float) -> CheckedReply:
         """See ``HttpV2.mark_checked``."""
-        ids = _checked_ids("ids", ids, ID_MAX)
+        ids = each_once("ids", ids, rules.ID_MAX)
         updated: list[str] = []
         failed: list[CheckFailure] = []
         for start in range(0, len(ids), CHECKED_CHUNK):
@@ -110,18 +106,6 @@ class Queries:
     async def probe(self, node: str) -> bool:
         """Ask a node for the balance, once, and tell the breaker; whether it answered at all."""
         return await probe(self._calls, node, self._calls.request(PROBE, "GET", "/v2/account"))
-
-
-def _checked_ids(name: str, values: Sequence[str], limit: int) -> tuple[str, ...]:
-    """The values, each once, or an error that names the argument."""
-    if isinstance(values, str):
-        raise InvalidMessage(name, "a string", "a list of strings")
-    found = tuple(dict.fromkeys(values))
-    for value in found:
-        problem = rules.label_problem(name, value, limit)
-        if problem is not None:
-            raise problem
-    return found
 
 
 def _missing(found: Sequence[StatusUpdate], ids: Sequence[str]) -> list[str]:

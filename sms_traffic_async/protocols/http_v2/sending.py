@@ -25,18 +25,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from sms_traffic_async.api_codes import describe
-from sms_traffic_async.errors import DuplicateRequest, NotSent, SendError, TemporarilyUnavailable
+from sms_traffic_async.api_codes import DUPLICATE, describe
+from sms_traffic_async.errors import NotSent, SendError, TemporarilyUnavailable
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.policy.loop import Finished, Stopped
 from sms_traffic_async.protocols.flight import Changed, Ending, Leaving, Slot
 from sms_traffic_async.protocols.http.exchange import HttpAnswer
+from sms_traffic_async.protocols.http.failures import session_closed
 from sms_traffic_async.protocols.http.stage import Stage
 from sms_traffic_async.protocols.http_v2.batch import Batch
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
-from sms_traffic_async.protocols.http_v2.failures import SEND, fault_error, send_error
+from sms_traffic_async.protocols.http_v2.failures import SEND, duplicate_error, send_error
 from sms_traffic_async.protocols.http_v2.ledger import LEDGER, LabelLedger
 from sms_traffic_async.protocols.http_v2.lookup import Look, LookUp
 from sms_traffic_async.protocols.http_v2.matching import match
@@ -49,7 +50,6 @@ __all__ = ("MOST_KEYS", "Delivery")
 MOST_KEYS = 3
 """restrictiveIds for one message: the platform's filter rejects the fifth same text in an hour."""
 
-DUPLICATE = 105
 _SPOILT_STATUSES = frozenset({400, 413, 422})
 """HTTP statuses that one message of several can be the cause of."""
 
@@ -133,7 +133,7 @@ class Delivery:
             self._record.begin()
         number = 0
         try:
-            while (ended := await self._under_key(number)) is not None and await self._settled(ended):
+            while await self._settled(await self._under_key(number)):
                 number += 1
                 self._keys += 1
         except Changed:
@@ -149,7 +149,7 @@ class Delivery:
             self._record.left_unanswered()
         if self._record.has_open and not (self._record.ambiguous or self._record.any_accepted):
             # Of one request all is sent, or nothing.
-            self._fail_all([_closed(member.key) for member in self._batch.members])
+            self._fail_all([session_closed(SEND, member.key) for member in self._batch.members])
         return self._record.outcomes()
 
     def _take_over(self, older: Delivery) -> None:
@@ -169,7 +169,7 @@ class Delivery:
             return self._record.unknown(place)
         key = self._batch.members[place].key
         if why == "closed":
-            error: SendError = _closed(key)
+            error: SendError = session_closed(SEND, key)
         else:
             paused = self._calls.paused("send")
             error = send_error(Stopped(reason="deadline", attempts=tuple(self._failed), retry_after=paused), key=key)
@@ -180,8 +180,8 @@ class Delivery:
         if self._slot is not None:
             self._slot.free()
 
-    async def _under_key(self, number: int) -> Ended | None:
-        """All attempts under one restrictiveId; ``None`` if nothing remains to be found out."""
+    async def _under_key(self, number: int) -> Ended:
+        """All attempts under one restrictiveId."""
         calls, record = self._calls, self._record
         self._maybe_before = record.last_maybe
         self._stay()
@@ -206,15 +206,9 @@ class Delivery:
         until = min(self._deadline, self._expires_at)
         try:
             return await calls.run(attempt, rules=calls.send_rules, deadline=until)
-        except SendError as error:
-            # Not one attempt under this key began, yet one under an earlier key may have been taken.
+        except NotSent:  # no place in time: the only way an attempt ends without a verdict
             self._stage = None
-            refusal = error.with_traceback(None)
-        if record.ambiguous:
-            await self._search(self._calls.settings.retry.lookup_window)
-        else:
-            self._fail_all([refusal] * len(self._batch.members))
-        return None
+        return Stopped(reason="overloaded")
 
     def _stay(self) -> None:
         """Nobody left, or the request stays as it is.
@@ -316,10 +310,10 @@ class Delivery:
     async def _repeated_by_caller(self, seen: Seen) -> None:
         members = self._batch.members
         look = await self._look([member.label for member in members])
-        errors = [fault_error(seen.fault, node=seen.node, key=member.key) for member in members]
-        for member, error in zip(members, errors, strict=True):
-            ids = dict.fromkeys(update.message_id for update in look.found.get(member.label, ()))
-            cast("DuplicateRequest", error).message_ids = tuple(ids)  # code 105 on a send with an id
+        errors: list[SendError] = []
+        for member in members:
+            ids = tuple(dict.fromkeys(update.message_id for update in look.found.get(member.label, ())))
+            errors.append(duplicate_error(seen.fault, node=seen.node, key=member.key, ids=ids))
         self._fail_all(errors)
 
     async def _search(self, window: float) -> bool:
@@ -361,10 +355,6 @@ class Delivery:
         self.whole_error = errors[0]
         for index, error in enumerate(errors):
             self._record.fail(index, error)
-
-
-def _closed(key: str) -> NotSent:
-    return NotSent(f"{SEND}: the session was closed.", reason="closed", message_key=key)
 
 
 def _used_up(key: str, node: str) -> TemporarilyUnavailable:

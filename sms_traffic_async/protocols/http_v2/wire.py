@@ -8,7 +8,6 @@ or strings. What cannot be told apart is ``Damaged``, which is no answer at all.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,9 +15,10 @@ from typing import Any
 
 import orjson
 
+from sms_traffic_async.message_rules import ID_MAX
 from sms_traffic_async.messages import MOSCOW, StatusUpdate
+from sms_traffic_async.protocols.http.answers import read_amount
 from sms_traffic_async.protocols.http_v2.fields import (
-    ID_MAX,
     Damaged,
     Row,
     as_list,
@@ -53,8 +53,6 @@ __all__ = (
     "encode_send",
     "encode_statuses",
 )
-
-_AMOUNT = re.compile(r"[+-]?[0-9]{1,30}(?:[.,][0-9]{1,30})?")
 
 
 def encode_send(request: SendRequest, *, start_key: str = "startDateTime") -> bytes:
@@ -273,7 +271,4 @@ def _check_failure(value: object) -> CheckFailure | None:
 
 def _read_balance(answer: Row) -> tuple[Decimal, str]:
     value = (as_row(answer.get("data")) or answer).get("account")
-    raw = str(value) if isinstance(value, int | float) else value
-    if not isinstance(raw, str) or not _AMOUNT.fullmatch(raw.strip()):
-        raise Damaged("the balance is not a number")
-    return Decimal(raw.strip().replace(",", ".")), raw
+    return read_amount(str(value) if isinstance(value, int | float) else value)

@@ -16,9 +16,9 @@ from typing import cast
 
 import orjson
 
+from sms_traffic_async.message_rules import ID_MAX
 from sms_traffic_async.messages import InboundMessage, StatusUpdate
 from sms_traffic_async.protocols.http_v2.fields import (
-    ID_MAX,
     Row,
     as_row,
     first,

@@ -19,9 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
 
-from sms_traffic_async.capabilities import uncarried
 from sms_traffic_async.errors import InvalidMessage
-from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.http_v1.arguments import SendArguments, requests_of
 from sms_traffic_async.protocols.http_v1.form import carries, charset_of
 from sms_traffic_async.protocols.http_v1.models import SendRequest
@@ -38,29 +36,9 @@ from sms_traffic_async.protocols.smtp.wire import (
 from sms_traffic_async.secrets import Secret, mask_text
 from sms_traffic_async.settings_mail import SmtpOptions
 
-__all__ = ("MOST_MESSAGES", "LetterMaker", "arguments_of_message")
+__all__ = ("LetterMaker",)
 
-MOST_MESSAGES = 10_000
-"""Messages of one letter."""
 MESSAGE_SUBJECT = "SMS"
-
-
-def arguments_of_message(message: Message, variant: int = 2) -> SendArguments | InvalidMessage:
-    """A message as what variant 2, like v1, takes."""
-    problem = uncarried(message, "smtp1" if variant == 1 else "smtp")
-    if problem is not None:
-        return problem
-    return SendArguments(
-        recipients=message.to,
-        text=message.text,
-        originator=message.originator,
-        rus=0 if message.transliterate else "auto",
-        flash=message.flash,
-        start_at=message.start_at,
-        max_parts=message.max_parts,
-        truncate=message.truncate,
-        validity=message.validity,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +105,6 @@ class LetterMaker:
 
     def _variant_2(self, request: SendRequest, now: datetime) -> Letter | InvalidMessage:
         options = self.options
-        if len(request.members) > MOST_MESSAGES:
-            return InvalidMessage("recipients", str(len(request.members)), f"at most {MOST_MESSAGES} in a letter")
         pairs: list[tuple[str, str]] = []
         for name, value in encode_send(request):
             if value and has_blank_line(value):

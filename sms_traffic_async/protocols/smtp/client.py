@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import ssl
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,19 +17,20 @@ from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.protocols.http.record import Outcome
-from sms_traffic_async.protocols.http_v1.arguments import SendArguments, SendKeywords
+from sms_traffic_async.protocols.http_v1.arguments import SendArguments, SendKeywords, arguments_of
 from sms_traffic_async.protocols.http_v1.models import Recipient, SendReply
 from sms_traffic_async.protocols.login import login_of
-from sms_traffic_async.protocols.parcels import Parcels
-from sms_traffic_async.protocols.smtp.arguments import LetterMaker, arguments_of_message, carried
+from sms_traffic_async.protocols.series import Series
+from sms_traffic_async.protocols.smtp.arguments import LetterMaker, carried
 from sms_traffic_async.protocols.smtp.models import Letter
 from sms_traffic_async.protocols.smtp.rate import LetterRate
 from sms_traffic_async.protocols.smtp.sending import Delivery, PostOffice
 from sms_traffic_async.protocols.smtp.servers import Servers
 from sms_traffic_async.protocols.unkeyed import chosen
-from sms_traffic_async.settings import OnUnknown, Settings
+from sms_traffic_async.settings import OnUnknown, Settings, call_seconds
 from sms_traffic_async.settings_mail import SmtpOptions
 from sms_traffic_async.telemetry import Telemetry
+from sms_traffic_async.tls import default_context
 
 __all__ = ("Smtp",)
 
@@ -113,7 +113,7 @@ class Smtp:
             Before the letter's content is written nothing was sent; after that
             it may have been taken. The connection is closed either way.
         """
-        arguments = arguments_of_message(message, self._maker.options.variant)
+        arguments = arguments_of(message, "smtp1" if self._maker.options.variant == 1 else "smtp")
         expires_in = message.expires_in
         del message  # a traceback printed with locals shows this frame
         if isinstance(arguments, InvalidMessage):
@@ -147,7 +147,7 @@ class Smtp:
 
         Cancellation: as in ``submit``, for every message of the letter under way.
         """
-        arguments = SendArguments(recipients=recipients, text=text, **options)
+        arguments = SendArguments(recipients=recipients, text=text, region=self._settings.phone_region, **options)
         del recipients, text, options  # as in submit
         letters = self._letters(arguments)
         outcomes, count = await self._deliver(letters, timeout, on_unknown, None)
@@ -172,9 +172,7 @@ class Smtp:
         if refused is not None:
             raise refused
         clock = self._office.clock
-        seconds = self._settings.timeouts.deadline if timeout is None else timeout
-        if not seconds > 0:
-            raise ConfigurationError(f"timeout is a number of seconds greater than 0, not {timeout!r}")
+        seconds = call_seconds(timeout, self._settings.timeouts.deadline)
         now = clock.monotonic()
         office = await self._opened()
         deliver = partial(
@@ -184,23 +182,17 @@ class Smtp:
             expires_at=math.inf if expires_in is None else now + expires_in,
             on_unknown=otherwise,
         )
-        parcels = Parcels(letters, deliver)
+        series = Series(letters, deliver)
         try:
             with self._life.call():
-                await parcels.run()
+                await series.run()
         except (Interrupted, SessionClosed):
-            parcels.interrupted()
-        return parcels.outcomes(), len(letters)
+            series.interrupted()
+        return series.outcomes(), len(letters)
 
     async def _opened(self) -> PostOffice:
         """With a TLS context: building one is work of tens of milliseconds, and not for the loop."""
         office = self._office
         if office.context is None and office.options.tls != "none":
-            self._office = office = replace(office, context=await asyncio.to_thread(_default_context))
+            self._office = office = replace(office, context=await asyncio.to_thread(default_context))
         return office
-
-
-def _default_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    return context

@@ -71,8 +71,11 @@ def read_forwarded(letter: bytes, template: LetterTemplate | None = None) -> Inb
     if len(letter) > MOST_BYTES:
         return None
     parsed = email.message_from_bytes(letter, policy=email.policy.default)
+    text = _text(parsed)
+    if text is None and wanted.text.strip():
+        return None  # the message is in there, and nobody can read it
     found: dict[str, str] = {}
-    for pattern, value in ((wanted.subject, str(parsed.get("Subject", ""))), (wanted.text, _text(parsed))):
+    for pattern, value in ((wanted.subject, str(parsed.get("Subject", ""))), (wanted.text, text or "")):
         match = re.fullmatch(_expression(pattern), value.strip(), re.DOTALL)
         if match is None:
             return None
@@ -97,15 +100,16 @@ def _expression(template: str) -> str:
     )
 
 
-def _text(parsed: EmailMessage) -> str:
+def _text(parsed: EmailMessage) -> str | None:
+    """The readable text, if there is one."""
     body = parsed.get_body(preferencelist=("plain",))
     if not isinstance(body, EmailMessage):
-        return ""
+        return None
     try:
         content = body.get_content()
     except (LookupError, ValueError):  # a charset nobody knows
-        return ""
-    return content if isinstance(content, str) else ""
+        return None
+    return content if isinstance(content, str) else None
 
 
 def _date(value: str) -> datetime | None:

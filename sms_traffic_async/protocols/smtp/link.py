@@ -22,8 +22,9 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
+from sms_traffic_async.errors import TlsError
 from sms_traffic_async.policy.attempts import Verdict
-from sms_traffic_async.protocols.http.attempt import bare
+from sms_traffic_async.protocols.http.attempt import without_frames
 from sms_traffic_async.protocols.http.stage import safe_cause
 from sms_traffic_async.protocols.smtp.models import Letter
 from sms_traffic_async.protocols.smtp.wire import wire_bytes
@@ -116,7 +117,7 @@ async def hand_over(
         async with asyncio.timeout(seconds):
             await _exchange(client, letter, options, timeouts, stage)
     except asyncio.CancelledError as error:
-        cancelled = bare(error)
+        cancelled = without_frames(error)
     except Exception as error:  # noqa: BLE001 - whatever it is called: the stage tells what it means
         failure = error
     finally:
@@ -137,24 +138,35 @@ async def _exchange(
         stage.step = "login"
         await client.login(options.login, options.password.reveal())
     stage.step = "mail"
+    await _greet(client)
     await client.mail(options.sender, options=_mail_options(client, letter))
     stage.step = "rcpt"
     await client.rcpt(letter.to)
     stage.step = "data"
     go_on = await client.execute_command(b"DATA")
-    if go_on.code != _GO_ON:
-        raise _Refused(go_on.code, go_on.message)
     protocol = client.protocol
-    if protocol is None:
-        raise ConnectionResetError
+    if go_on.code != _GO_ON or protocol is None:  # without one the connection is gone: unsent
+        raise _Refused(go_on.code, go_on.message)
     stage.step, stage.writing = "content", True
     protocol.write(wire_bytes(letter.content))
     answer = await protocol.read_response(timeout=timeouts.read)
     if answer.code != _ACCEPTED:
         raise _Refused(answer.code, answer.message)
     stage.taken = True
-    with suppress(Exception):  # the letter is taken, whatever becomes of the farewell
+    with suppress(Exception):  # the letter is taken, whatever becomes of QUIT
         await client.execute_command(b"QUIT", timeout=QUIT_SECONDS)
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """Learn what the server can do; after STARTTLS that is to be asked again (RFC 3207, 4.2)."""
+    if not client.is_ehlo_or_helo_needed:
+        return
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        if not client.is_connected:
+            raise
+        await client.helo()
 
 
 def _mail_options(client: aiosmtplib.SMTP, letter: Letter) -> list[str]:
@@ -190,6 +202,6 @@ def _judged(error: BaseException, stage: LinkStage) -> LinkFailed:
 def _cause(error: BaseException) -> BaseException:
     """Its kind, and whether a certificate was not accepted; its words may quote an address or a reply."""
     found = safe_cause(error)
-    if type(found).__name__ == "TlsError":
+    if isinstance(found, TlsError):
         return found
     return type(found)(f"{type(error).__module__}.{type(error).__qualname__}")

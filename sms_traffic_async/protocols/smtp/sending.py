@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sms_traffic_async.clock import Clock
@@ -31,14 +30,14 @@ from sms_traffic_async.policy.attempts import RESENDING_SEND, UNKEYED_SEND, Atte
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.policy.loop import Finished, Stopped, run_call
 from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.http.failures import UntrustedNode
+from sms_traffic_async.protocols.http.failures import UntrustedNode, session_closed
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.members import Member
 from sms_traffic_async.protocols.smtp.link import LinkFailed, LinkStage, hand_over
 from sms_traffic_async.protocols.smtp.models import Letter
 from sms_traffic_async.protocols.smtp.rate import LetterRate
 from sms_traffic_async.protocols.smtp.servers import NoServers, Servers
-from sms_traffic_async.protocols.unkeyed import UnkeyedRecord, closed
+from sms_traffic_async.protocols.unkeyed import UnkeyedRecord
 from sms_traffic_async.secrets import redact
 from sms_traffic_async.settings import OnUnknown, Settings
 from sms_traffic_async.settings_mail import SmtpOptions
@@ -122,11 +121,11 @@ class Delivery:
             self._stage = None
             refusal = error.with_traceback(None)
         if not record.ambiguous:
-            if refusal is not None:
-                self._fail_open(lambda _: refusal)
-            elif isinstance(ended, Stopped):
-                stopped = ended
-                self._fail_open(lambda member: _named(stopped, member))
+            if isinstance(ended, Stopped):
+                for index, member in list(record.open()):
+                    record.fail(index, _named(ended, member))
+            elif refusal is not None:
+                record.fail_open(refusal)
         return record.outcomes()
 
     def interrupted(self) -> tuple[Outcome, ...]:
@@ -137,7 +136,8 @@ class Delivery:
             elif self._stage.writing:
                 self._record.left_unanswered()
         if not self._record.ambiguous:
-            self._fail_open(lambda member: closed(SEND, member.key))
+            for index, member in list(self._record.open()):
+                self._record.fail(index, session_closed(SEND, member.key))
         return self._record.outcomes()
 
     async def _run_on(self, nodes: NodeSet) -> Finished[bool] | Stopped:
@@ -219,12 +219,6 @@ class Delivery:
         for index, _ in list(self._record.open()):
             self._record.accept(index, (), self._node, evidence="handover")
 
-    def _fail_open(self, error_of: Callable[[Member], SendError | None]) -> None:
-        for index, member in list(self._record.open()):
-            error = error_of(member)
-            if error is not None:
-                self._record.fail(index, error)
-
 
 def _attempt_of(failed: LinkFailed, node: str, started: float, ended: float) -> Attempt:
     return Attempt(
@@ -249,8 +243,6 @@ def _no_servers(problem: str) -> NotSent:
 
 def _named(stopped: Stopped, member: Member) -> SendError:
     """Why a letter was not taken; no attempt may have been."""
-    if stopped.error is not None:
-        return stopped.error
     answered = [attempt for attempt in stopped.attempts if attempt.answered]
     last = answered[-1] if answered else (stopped.attempts[-1] if stopped.attempts else None)
     if last is None:

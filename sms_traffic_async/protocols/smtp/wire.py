@@ -14,13 +14,13 @@ from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Literal
 
 from sms_traffic_async.protocols.http.answers import Damaged, Fault
 from sms_traffic_async.protocols.http_v1.models import Member
 from sms_traffic_async.protocols.http_v1.wire import decode_send
 from sms_traffic_async.protocols.smtp.models import Letter, ReplyLetter
 from sms_traffic_async.protocols.xml import read
+from sms_traffic_async.settings_mail import TransferEncoding
 
 __all__ = (
     "CORP",
@@ -46,8 +46,6 @@ _BREAK = re.compile(r"\r\n|\r")
 # Some readers know these breaks too, and a line of white space is a blank one to most.
 _OTHER_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 _MESSAGE_ID = re.compile(r"<([^<>@\s]{1,200})@")
-
-TransferEncoding = Literal["base64", "quoted-printable", "8bit"]
 
 
 def plain(text: str) -> str:

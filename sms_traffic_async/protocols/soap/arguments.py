@@ -21,12 +21,11 @@ from sms_traffic_async import message_rules as rules
 from sms_traffic_async.capabilities import uncarried
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
+from sms_traffic_async.protocols.lanes import MOST_PARTS
 from sms_traffic_async.protocols.soap.models import Member, Recipient, SendOptions, SendRequest
 from sms_traffic_async.protocols.soap.wire import carries
 from sms_traffic_async.protocols.unkeyed_arguments import (
-    MOST_PARTS,
     NO_IDS_AFTER,
-    PLATFORM_MAX_PARTS,
     UnkeyedArguments,
     common_problem,
     member_of,
@@ -98,7 +97,8 @@ def requests_of_message(
         return problem
     return requests_of(
         SendArguments(
-            recipients=message.to,
+            # The number was read when the message was made: with "INT" it stays as it stands.
+            recipients=Recipient(to=message.to, region="INT"),
             text=message.text,
             originator=message.originator,
             latin=True if message.transliterate else "auto",
@@ -118,7 +118,7 @@ def requests_of(
     arguments: SendArguments, *, originator: str | None, max_parts: int, now: datetime
 ) -> list[SendRequest] | InvalidMessage:
     """The requests of a call; arguments as in ``requests_of_message``."""
-    arguments.originator = arguments.originator or originator
+    arguments.originator = originator if arguments.originator is None else arguments.originator
     arguments.max_parts = max_parts if arguments.max_parts is None else arguments.max_parts
     problem = _problem(arguments, now)
     if problem is not None:
@@ -177,7 +177,7 @@ def _text_problem(text: str | None) -> InvalidMessage:
 
 
 def _recipients(arguments: SendArguments) -> tuple[Recipient, ...] | InvalidMessage:
-    found = read_recipients(arguments.recipients)
+    found = read_recipients(arguments.recipients, arguments.region)
     if isinstance(found, InvalidMessage):
         return found
     for one in found:
@@ -206,7 +206,7 @@ def _options(arguments: SendArguments, now: datetime, *, latin: bool) -> SendOpt
         validity=arguments.validity,
         flash=arguments.flash,
         start_at=start,
-        max_parts=None if arguments.max_parts == PLATFORM_MAX_PARTS else arguments.max_parts,
+        max_parts=None if arguments.max_parts == rules.PARTS_MAX else arguments.max_parts,
         two_byte_concat=arguments.two_byte_concat,
     )
 

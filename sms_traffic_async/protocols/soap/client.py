@@ -14,8 +14,8 @@ from sms_traffic_async.messages import Balance, Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.http.shared import Shared
-from sms_traffic_async.protocols.parcels import Parcels
 from sms_traffic_async.protocols.scopes import Scopes
+from sms_traffic_async.protocols.series import Series
 from sms_traffic_async.protocols.soap.arguments import (
     SendArguments,
     SendKeywords,
@@ -130,7 +130,7 @@ class Soap:
 
         Cancellation: as in ``submit``, for every message of the request under way.
         """
-        arguments = SendArguments(recipients=recipients, text=text, **options)
+        arguments = SendArguments(recipients=recipients, text=text, region=self._settings.phone_region, **options)
         del recipients, text, options  # as in submit
         return await self._send(arguments, timeout, on_unknown)
 
@@ -200,7 +200,10 @@ class Soap:
             return await self._queries.balance(deadline=self._calls.deadline(timeout))
 
     async def probe(self, node: str) -> bool:
-        """Ask one server for the balance, once, and note whether it is alive. Done by itself when one is due."""
+        """Ask one server for the balance, once, and note whether it is alive. Done by itself when one is due.
+
+        Cancellation: harmless; nothing is noted.
+        """
         with self._scopes.query("soap.probe"):
             return await self._queries.probe(node)
 
@@ -238,7 +241,7 @@ class Soap:
             expires_at=math.inf if expires_in is None else calls.clock.monotonic() + expires_in,
             on_unknown=otherwise,
         )
-        return (await self._scopes.carry(Parcels(requests, deliver))).outcomes()
+        return (await self._scopes.carry(Series(requests, deliver))).outcomes()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._calls.clock.wall(), UTC)

@@ -8,6 +8,7 @@ to nobody: then nobody knows what became of the message.
 
 from __future__ import annotations
 
+from sms_traffic_async.protocols.members import in_order
 from sms_traffic_async.protocols.soap.models import Info, SendRequest
 
 __all__ = ("match",)
@@ -21,12 +22,8 @@ def match(request: SendRequest, infos: tuple[Info, ...]) -> list[tuple[Info, ...
     by_phone: dict[str | None, list[Info]] = {}
     for info in infos:
         by_phone.setdefault(info.phone, []).append(info)
-    strangers = [phone for phone in by_phone if phone not in numbers]
-    if strangers:
-        runs = list(by_phone.items())
-        # In order: as many numbers as were sent, and every number that is one of ours stands in its own place.
-        if len(runs) == len(numbers) and all(
-            phone == number or phone not in numbers for (phone, _), number in zip(runs, numbers, strict=True)
-        ):
-            return [tuple(found) for _, found in runs]
+    if any(phone not in numbers for phone in by_phone):
+        ordered = in_order(by_phone, numbers)
+        if ordered is not None:
+            return [tuple(found) for found in ordered]
     return [tuple(by_phone.get(number, ())) for number in numbers]

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage
+from sms_traffic_async.api_codes import NO_SUCH_MESSAGE
 from sms_traffic_async.messages import Balance, StatusUpdate
 from sms_traffic_async.policy.attempts import CallRules
 from sms_traffic_async.policy.loop import Finished
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.exchange import HttpAnswer
-from sms_traffic_async.protocols.http.queries import checked_ids, probe, statuses_by_id
+from sms_traffic_async.protocols.http.queries import MOST_CHUNK, check_chunk, checked_ids, probe, statuses_by_id
 from sms_traffic_async.protocols.soap.calls import SoapCalls
 from sms_traffic_async.protocols.soap.models import StatusesReply
-from sms_traffic_async.protocols.soap.wire import NO_SUCH_MESSAGE, carries, decode_balance, decode_statuses
+from sms_traffic_async.protocols.soap.wire import decode_balance, decode_statuses
 from sms_traffic_async.protocols.xml import Element
 
 __all__ = ("STATUSES_CHUNK", "Queries")
@@ -23,8 +23,6 @@ STATUSES_CHUNK = 100
 """Ids of one request; the document names no limit."""
 
 _ROW_BYTES = 800
-_MOST_CHUNK = 4_000
-"""Nine elements a row must stay below the bound of the XML reader."""
 
 STATUSES, BALANCE, PROBE = "soap.statuses", "soap.balance", "soap.probe"
 
@@ -37,11 +35,8 @@ class Queries:
 
     async def statuses(self, ids: Sequence[str], *, chunk: int, deadline: float) -> StatusesReply:
         """See ``Soap.statuses``."""
-        if isinstance(chunk, bool) or not 1 <= chunk <= _MOST_CHUNK:
-            raise ConfigurationError(f"chunk is 1 to {_MOST_CHUNK}, not {chunk!r}")
-        ids = checked_ids("ids", ids)
-        if not all(map(carries, ids)):
-            raise InvalidMessage("ids", "a control character", "an id holds none")
+        check_chunk(chunk, MOST_CHUNK)
+        ids = checked_ids("ids", ids)  # XML has a place for everything that these may hold
         return await statuses_by_id(self._calls, ids, self._ask, chunk=chunk, deadline=deadline)
 
     async def _ask(self, ids: Sequence[str], deadline: float, rules: CallRules | None) -> Finished[list[StatusUpdate]]:

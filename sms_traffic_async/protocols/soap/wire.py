@@ -15,14 +15,14 @@ from decimal import Decimal
 from typing import Literal
 
 from sms_traffic_async.messages import MOSCOW, StatusUpdate
-from sms_traffic_async.protocols.http.answers import Damaged, Fault, read_moment
+from sms_traffic_async.protocols.http.answers import Damaged, Fault, read_amount, read_moment
 from sms_traffic_async.protocols.soap.models import Info, SendAnswer, SendOptions, SendRequest
 from sms_traffic_async.protocols.xml import Element
+from sms_traffic_async.protocols.xml_fields import read_code, read_id, read_queued
 from sms_traffic_async.statuses import MessageStatus
 
 __all__ = (
     "NAMESPACE",
-    "NO_SUCH_MESSAGE",
     "Pairs",
     "SoapFault",
     "carries",
@@ -38,8 +38,6 @@ __all__ = (
 
 NAMESPACE = "http://soap.smstraffic.ru/soap.wsdl"
 """As in the examples: http, though the WSDL lives at https."""
-NO_SUCH_MESSAGE = 434
-ID_MAX = 128
 
 _ENVELOPES = {
     "1.2": "http://www.w3.org/2003/05/soap-envelope",
@@ -47,8 +45,6 @@ _ENVELOPES = {
 }
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CODE = re.compile(r"-?\d{1,9}")
-_QUEUED = re.compile(r"\bqueued\s+(\d{1,9})\b", re.IGNORECASE)
-_AMOUNT = re.compile(r"[+-]?\d{1,30}(?:[.,]\d{1,30})?")
 _YES, _NO = frozenset({"true", "1"}), frozenset({"false", "0"})
 _SENDER = frozenset({"Client", "Sender", "VersionMismatch", "MustUnderstand", "DataEncodingUnknown"})
 
@@ -211,10 +207,7 @@ def _answer(root: Element, *names: str) -> tuple[Element, Fault | None]:
         raise Damaged("no status in it")
     # Three of the document's four examples print <IsSuccess>>true</IsSuccess>.
     success = (status.value("IsSuccess") or "").strip("> \t\r\n").lower()
-    written = status.value("Code") or ""
-    code = int(written) if _CODE.fullmatch(written) else None
-    if written and code is None:
-        raise Damaged("its code cannot be read")
+    code = read_code(status.value("Code"))
     if code and success not in _YES:
         return answer, Fault(code=code, message=status.value("Description") or "")
     if code or success in _NO:
@@ -235,9 +228,8 @@ def decode_send(root: Element) -> SendAnswer | Fault:
         return fault
     status = next(one for one in answer.all("Status") if one.children)
     description = status.value("Description") or ""
-    queued = _QUEUED.search(description)
     return SendAnswer(
-        queued=None if queued is None else int(queued[1]),
+        queued=read_queued(description),
         infos=tuple(_info(one) for one in answer.walk() if one.name == "MessageInfo" and one.children),
         description=description,
     )
@@ -247,12 +239,8 @@ def _info(element: Element) -> Info:
     return Info(
         phone=element.value("Phone"),
         result=element.value("ProcessResult") or "",
-        message_id=_id(element.value("SmsId")),
+        message_id=read_id(element.value("SmsId")),
     )
-
-
-def _id(text: str | None) -> str | None:
-    return text if text and len(text) <= ID_MAX and text.isprintable() else None
 
 
 def decode_statuses(root: Element, asked: Sequence[str]) -> list[StatusUpdate] | Fault:
@@ -266,11 +254,12 @@ def decode_statuses(root: Element, asked: Sequence[str]) -> list[StatusUpdate] |
         return fault
     entries = [one for one in answer.walk() if one.name == "SmsInfo"]
     updates = (_status(entry) for entry in entries)
-    return [update for update in updates if update is not None and update.message_id in asked]
+    wanted = frozenset(asked)
+    return [update for update in updates if update is not None and update.message_id in wanted]
 
 
 def _status(entry: Element) -> StatusUpdate | None:
-    message_id, status = _id(entry.value("SmsId")), entry.value("Status")
+    message_id, status = read_id(entry.value("SmsId")), entry.value("Status")
     error = entry.value("Error") or None
     dates = (entry.value("SubmissionDate", "SubmitionDate"), entry.value("SendDate"))
     # A message nobody knows has an error and no status; one that waits has dates and no status.
@@ -296,7 +285,4 @@ def decode_balance(root: Element) -> tuple[Decimal, str] | Fault:
     answer, fault = _answer(root, "BalanceResponse")
     if fault is not None:
         return fault
-    raw = answer.value("Amount")
-    if raw is None or not _AMOUNT.fullmatch(raw):
-        raise Damaged("no balance in it")
-    return Decimal(raw.replace(",", ".")), raw
+    return read_amount(answer.value("Amount"))

@@ -13,9 +13,10 @@ from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.node import Node, parse_nodes
 from sms_traffic_async.policy.attempts import Attempt
 from sms_traffic_async.policy.nodes import NodeSet
-from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest, exchange
+from sms_traffic_async.protocols.http.exchange import HttpAnswer, HttpRequest, call
 from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.stage import Stage
+from sms_traffic_async.protocols.http.stream import StreamedAnswer, stream
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.settings import Credentials, HttpOptions, Settings, Timeouts
 from sms_traffic_async.telemetry import Telemetry
@@ -64,9 +65,24 @@ class Desk:
         timeout: float = 30.0,
         cap: int = CAP,
         stage: Stage | None = None,
-        report: bool = False,
     ) -> HttpAnswer | Attempt:
-        return await exchange(
+        return await call(
+            self.pool,
+            self.node,
+            sent or request(),
+            lambda answer: answer,
+            nodes=self.nodes,
+            clock=self.clock,
+            deadline=self.clock.monotonic() + timeout,
+            timeouts=self.timeouts,
+            cap=cap,
+            stage=stage,
+        )
+
+    def stream(
+        self, sent: HttpRequest | None = None, *, timeout: float = 600.0, cap: int | None = None
+    ) -> contextlib.AbstractAsyncContextManager[StreamedAnswer | Attempt]:
+        return stream(
             self.pool,
             self.node,
             sent or request(),
@@ -75,8 +91,6 @@ class Desk:
             deadline=self.clock.monotonic() + timeout,
             timeouts=self.timeouts,
             cap=cap,
-            stage=stage,
-            report=report,
         )
 
 

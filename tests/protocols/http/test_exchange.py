@@ -12,6 +12,7 @@ from sms_traffic_async.errors import ConfigurationError, NotSent
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.protocols.http.exchange import HttpAnswer, call
 from sms_traffic_async.protocols.http.stage import Stage
+from sms_traffic_async.protocols.http.stream import StreamedAnswer
 from sms_traffic_async.settings import HttpOptions
 from tests.protocols.http.kit import CAP, Desk, desk, raw_server, read_request, request, response
 from tests.support.servers import misbehaving
@@ -214,9 +215,9 @@ async def test_a_report_takes_no_place_and_waits_longer() -> None:
 
     async with raw_server(serve) as url, desk(url, clock=clock) as one:
         await occupied(one, HttpOptions().in_flight)
-        answer = await one.exchange(request(method="GET"), timeout=400.0, report=True)
-        assert isinstance(answer, HttpAnswer)
-        assert answer.status == 204
+        async with one.stream(request(method="GET"), timeout=400.0) as answer:
+            assert isinstance(answer, StreamedAnswer)
+            assert answer.status == 204
         assert one.nodes.snapshot()[0].state == "healthy", "a long poll's silence is no suspicion"
 
 

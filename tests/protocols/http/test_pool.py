@@ -20,6 +20,7 @@ from sms_traffic_async.protocols.http.pool import HttpPool
 from sms_traffic_async.protocols.http.ports import borrowed_sender
 from sms_traffic_async.settings import HttpOptions, Settings
 from sms_traffic_async.telemetry import Telemetry
+from sms_traffic_async.tls import default_context
 from tests.protocols.http.kit import SECRET, desk, raw_server, read_request, response
 from tests.support.certificates import client_context, server_context
 from tests.support.exposure import shown
@@ -153,13 +154,13 @@ async def test_a_closed_client_is_refused() -> None:
 
 async def test_nothing_is_opened_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    make = pool_room._default_context
+    make = default_context
 
     def made() -> ssl.SSLContext:
         threads.append(threading.get_ident())
         return make()
 
-    monkeypatch.setattr(pool_room, "_default_context", made)
+    monkeypatch.setattr(pool_room, "default_context", made)
     pool = make_pool(nodes="https://api.smstraffic.ru")
     assert pool.ready() is None
     assert not threads
@@ -176,14 +177,14 @@ async def test_nothing_is_opened_before_it_is_needed(monkeypatch: pytest.MonkeyP
 
 
 async def test_the_default_context_verifies() -> None:
-    context = pool_room._default_context()
+    context = default_context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 async def test_where_no_node_speaks_tls_nothing_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_room, "_default_context", lambda: pytest.fail("not needed"))
+    monkeypatch.setattr(pool_room, "default_context", lambda: pytest.fail("not needed"))
     pool = make_pool()
     sender: Any = await pool.open()
     context = sender._transport._pool._ssl_context
@@ -198,7 +199,7 @@ async def test_a_system_without_authorities_gets_those_of_certifi(monkeypatch: p
 
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: Paths)
     monkeypatch.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    assert pool_room._default_context().cert_store_stats()["x509_ca"] > 50
+    assert default_context().cert_store_stats()["x509_ca"] > 50
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -223,7 +224,8 @@ def test_a_context_that_does_not_verify_is_told_of(caplog: pytest.LogCaptureFixt
 async def test_requests_and_reports_use_connections_of_their_own() -> None:
     async with misbehaving("healthy") as server, desk(server.base_url) as one:
         await one.exchange()
-        await one.exchange(report=True)
+        async with one.stream() as answer:
+            assert not isinstance(answer, Attempt)
         await one.exchange()
         assert server.connections == 2
 

@@ -13,7 +13,7 @@ import pytest
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.protocols.http.caps import PIECE
-from sms_traffic_async.protocols.http.stream import StreamBroken, StreamedAnswer, stream
+from sms_traffic_async.protocols.http.stream import StreamBroken, StreamedAnswer
 from tests.protocols.http.kit import Desk, desk, raw_server, read_request, request, response
 from tests.support.exposure import shown
 from tests.support.servers import misbehaving
@@ -25,16 +25,7 @@ GET = request(method="GET")
 
 
 def streamed(one: Desk, *, timeout: float = 600.0, cap: int | None = None) -> Any:
-    return stream(
-        one.pool,
-        one.node,
-        GET,
-        nodes=one.nodes,
-        clock=one.clock,
-        deadline=one.clock.monotonic() + timeout,
-        timeouts=one.timeouts,
-        cap=cap,
-    )
+    return one.stream(GET, timeout=timeout, cap=cap)
 
 
 @asynccontextmanager

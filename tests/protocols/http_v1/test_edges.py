@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,6 +84,12 @@ async def test_a_node_that_is_open_is_asked_whether_it_is_back() -> None:
         (lambda v1: v1.send_group("g", "я" * 135, max_parts=2), InvalidMessage),
         (lambda v1: v1.send(PHONE, "a", start_at=datetime.now(UTC).replace(tzinfo=None)), InvalidMessage),
         (lambda v1: v1.lists.add_members(1, []), InvalidMessage),
+        (lambda v1: v1.send(None, "a"), InvalidMessage),
+        (lambda v1: v1.send(PHONE, "a", max_parts=0), InvalidMessage),
+        (lambda v1: v1.send(PHONE, "a", originator=""), InvalidMessage),
+        (lambda v1: v1.statuses(["1"], chunk=4001), ConfigurationError),
+        (lambda v1: v1.submit(MESSAGE, timeout=math.inf), ConfigurationError),
+        (lambda v1: v1.submit(MESSAGE, timeout="5"), ConfigurationError),
     ],
 )
 async def test_arguments_nobody_should_give(call: Any, error: type[Exception]) -> None:

@@ -166,6 +166,15 @@ async def test_members_in_chunks_of_5000() -> None:
     assert (gone["operation"], gone["member"]) == ("remove_member", "7901223344,79082223344"), "X4: any digits"
 
 
+@pytest.mark.parametrize("one_number", ["79051112233", 79051112233])
+async def test_one_number_alone_is_one_and_not_its_digits(one_number: str | int) -> None:
+    done = xml("<reply><result>OK</result><code>0</code></reply>")
+    async with desk(done, done) as one:
+        await one.v1.lists.add_members(1, one_number)
+        await one.v1.lists.remove_members(1, one_number)
+    assert [form.fields()["member"] for form in one.forms] == ["79051112233"] * 2
+
+
 @pytest.mark.parametrize("group_id", ["", "x", 0, -1, 2**32, "٣"])
 async def test_ids_of_lists(group_id: str | int) -> None:
     async with desk(refusal(404)) as one:

@@ -515,3 +515,30 @@ async def test_a_submission_of_a_batch_is_a_submission_like_any_other() -> None:
         encoding="gsm7",
     )
     assert [field.name for field in fields(Submission)] == list(Submission.__slots__)
+
+
+async def test_the_gauges_tell_what_waits_and_what_is_under_way() -> None:
+    async with platform() as one, narrow(one) as sms:
+        one.script[1] = [SLOW, SLOW]
+        tasks = await fill(sms, 5)
+        gauges = sms.stats.gauges()
+        assert (gauges["v2.waiting"], gauges["v2.in_flight"]) == (4, 1)
+        await asyncio.sleep(1.05)  # the four are on their way, in a task that says what it is
+        assert "sms-traffic batch" in {task.get_name() for task in asyncio.all_tasks()}
+        await asyncio.gather(*tasks)
+        gauges = sms.stats.gauges()
+        assert (gauges["v2.waiting"], gauges["v2.in_flight"]) == (0, 0)
+
+
+async def test_every_place_in_flight_comes_back() -> None:
+    """As many requests at once the second time as the first."""
+    async with platform() as one, client(one, http=HttpOptions(in_flight=3)) as sms:
+        for _ in range(2):
+            begun = len(one.sends)
+            one.script[1] = [SLOW] * 3
+            tasks = []
+            for place in range(3):
+                tasks += await fill(sms, 1, first=begun + place)
+                await asyncio.sleep(0.01)
+            assert len(one.sends) == begun + 3, "none of them waits for another's answer"
+            await asyncio.gather(*tasks)

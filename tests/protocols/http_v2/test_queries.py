@@ -128,7 +128,7 @@ async def test_bad_ids_are_refused_before_anything_is_sent(call: str, ids: Any) 
     assert not one.got
 
 
-@pytest.mark.parametrize("options", [{"chunk": 0}, {"chunk": True}, {"timeout": 0}, {"timeout": -1.0}])
+@pytest.mark.parametrize("options", [{"chunk": 0}, {"chunk": True}, {"chunk": 2.5}, {"timeout": 0}, {"timeout": -1.0}])
 async def test_bad_options(options: dict[str, Any]) -> None:
     async with platform() as one, client(one) as sms:
         with pytest.raises(ConfigurationError):

@@ -174,6 +174,7 @@ async def test_a_common_label_cannot_be_looked_up() -> None:
     "arguments",
     [
         {"destinations": [], "text": "hi"},
+        {"destinations": None, "text": "hi"},
         {"destinations": NUMBERS},
         {"destinations": ["12"], "text": "hi"},
         {"destinations": NUMBERS, "text": "Ж" * 500, "max_parts": 1},

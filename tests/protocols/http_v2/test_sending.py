@@ -285,6 +285,7 @@ async def test_a_key_makes_a_repeat_of_the_callers_own_harmless(key: str) -> Non
             with pytest.raises(DuplicateRequest) as caught:
                 await sms.send(TO, TEXT, key=key)
     assert caught.value.message_ids == (first.message_id,)
+    assert f"It was taken before as {first.message_id}; another message needs another key." in str(caught.value)
     assert (caught.value.code, caught.value.message_key) == (105, str(uuid.uuid5(KEY_SPACE, key)))
     assert len(one.accepted) == 1
     assert first.key == first.tracking_data == str(uuid.uuid5(KEY_SPACE, key))
@@ -296,6 +297,7 @@ async def test_a_key_that_only_a_failed_request_used_names_no_id() -> None:
         with pytest.raises(DuplicateRequest) as caught:
             await sms.send(TO, TEXT, key="k")
     assert caught.value.message_ids == ()
+    assert "seen does not mean accepted" in str(caught.value)
 
 
 async def test_a_key_with_an_unreachable_first_node_is_still_a_first_attempt() -> None:
@@ -714,3 +716,12 @@ async def test_a_short_validity_is_warned_of_once(caplog: pytest.LogCaptureFixtu
         for _ in range(2):
             await sms.send(TO, TEXT, validity=599)
     assert caplog.text.count("validity below 600 s") == 1
+
+
+async def test_a_turn_that_comes_after_the_hour_of_the_key_is_not_taken() -> None:
+    """A repeat under an id that the platform has forgotten would be a second SMS."""
+    retry = RetryPolicy(window=5.0)
+    async with platform() as one, client(one, retry=retry, http=HttpOptions(rate=0.05)) as sms:
+        one.script[1] = [LOST]
+        sent = await sms.send(TO, TEXT, timeout=200.0)
+    assert (sent.evidence, len(one.sends), len(one.accepted)) == ("lookup", 1, 1)

@@ -38,6 +38,6 @@ def test_the_worst_body_holds_the_loop_for_less_than_50_ms_and_a_bounded_memory(
 
 
 def _seconds(body: bytes) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()  # what it costs, whatever else the machine does
     read_statuses(body)
-    return time.perf_counter() - begun
+    return time.process_time() - begun

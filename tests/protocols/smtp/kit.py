@@ -56,7 +56,7 @@ async def client(
 
 @dataclass(slots=True)
 class Script:
-    """What is answered at each step (greeting, EHLO, MAIL, RCPT, DATA, content …): a reply line, "fin" or "hang"."""
+    """What each step (greeting, EHLO, MAIL, RCPT, DATA, content, QUIT …) is answered: a reply line, "fin" or "hang"."""
 
     steps: dict[str, bytes | str] = field(default_factory=dict[str, bytes | str])
     times: int = 10**9
@@ -79,7 +79,7 @@ class Script:
             line = (await reader.readuntil(b"\r\n")).decode().strip()
             self.commands.append(line)
             step = line.partition(" ")[0].upper()
-            if step == "QUIT":
+            if step == "QUIT" and step not in steps:
                 writer.write(b"221 bye\r\n")
                 return
 

@@ -40,11 +40,25 @@ def test_a_template_of_ones_own() -> None:
 
 @pytest.mark.parametrize(
     "letter",
-    [b"", b"Subject: Hello\r\n\r\ntext", LETTER.replace(b"79161112233", b"nobody"), b"x" * 300_000],
-    ids=["empty", "another letter", "no number", "too long"],
+    [
+        b"",
+        b"Subject: Hello\r\n\r\ntext",
+        LETTER.replace(b"79161112233", b"nobody"),
+        b"x" * 300_000,
+        LETTER.replace(b"charset=utf-8", b"charset=nobody-knows"),
+        LETTER.replace(b"text/plain; charset=utf-8", b"application/pdf"),
+    ],
+    ids=["empty", "another letter", "no number", "too long", "an unknown charset", "no text"],
 )
 def test_another_letter_is_none(letter: bytes) -> None:
     assert read_forwarded(letter) is None
+
+
+def test_what_cannot_be_read_is_not_asked_for_where_the_subject_says_it_all() -> None:
+    letter = b"Subject: 79161112233 ok\r\nContent-Type: application/pdf\r\n\r\n%PDF"
+    message = read_forwarded(letter, LetterTemplate(subject="{phone} {message}", text=""))
+    assert message is not None
+    assert (message.sender, message.text) == ("79161112233", "ok")
 
 
 @pytest.mark.parametrize("text", ["{message} {nothing}", "{message} {message}", "no fields"])

@@ -208,6 +208,9 @@ async def test_the_rate_is_shared_waited_for_and_bounded() -> None:
         with pytest.raises(NotSent) as caught:
             await one.submit(MESSAGE)
         assert (caught.value.reason, clock.monotonic() - began < 1) == ("overloaded", True)
+        several = (await one.send([MESSAGE.to, "79161112234"], "a", timeout=1)).errors
+        assert [error.outcome.value for error in several] == ["not_sent"] * 2
+        assert len({error.message_key for error in (caught.value, *several)} - {None}) == 3
         waiting = asyncio.create_task(one.submit(MESSAGE, timeout=100))
         await asyncio.sleep(1)
         waiting.cancel()

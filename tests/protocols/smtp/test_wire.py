@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.http.answers import Damaged
-from sms_traffic_async.protocols.http_v1.arguments import SendArguments
+from sms_traffic_async.protocols.http_v1.arguments import SendArguments, arguments_of
 from sms_traffic_async.protocols.http_v1.models import Recipient, SentPart
 from sms_traffic_async.protocols.smtp import read_reply
-from sms_traffic_async.protocols.smtp.arguments import LetterMaker, arguments_of_message
+from sms_traffic_async.protocols.smtp.arguments import LetterMaker
 from sms_traffic_async.protocols.smtp.models import Letter
 from sms_traffic_async.protocols.smtp.rate import LetterRate
 from sms_traffic_async.protocols.smtp.wire import collapsed, has_blank_line, wire_bytes
@@ -210,7 +210,7 @@ def test_variant_1_drops_nothing_in_silence(arguments: dict[str, Any], field: st
 
 @pytest.mark.parametrize("options", [{"key": "k"}, {"tracking_data": "t"}, {"params": {"a": "b"}}, {"batch_name": "b"}])
 def test_what_no_letter_carries(options: dict[str, Any]) -> None:
-    found = arguments_of_message(Message(to=PHONE, text="x", **options))
+    found = arguments_of(Message(to=PHONE, text="x", **options), "smtp")
     assert isinstance(found, InvalidMessage)
     assert found.field in options
 

@@ -137,7 +137,7 @@ def test_the_documents_answer_to_get_balance() -> None:
     )
     assert decode_balance(root(content.format("52782.35"))) == (Decimal("52782.35"), "52782.35")
     assert decode_balance(root(content.format("-12,5"))) == (Decimal("-12.5"), "-12,5")
-    with pytest.raises(Damaged, match="no balance"):
+    with pytest.raises(Damaged, match="the balance is not a number"):
         decode_balance(root(content.format("a lot")))
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a report: polled for until they are there, read in pieces, gone on with where a connection is lost.
+"""The bytes of a report: polled for until they are there, read in pieces, resumed where a connection is lost.
 
 1. 204 means "not ready": the same node is asked again after a pause. 200 brings
    the report itself, so waiting and downloading are one request.
@@ -7,7 +7,7 @@
    there yet, so a link that always breaks ends like any other.
 3. To go on, ``Range`` is sent. 206 from the right byte goes on; 200 begins again,
    and what is known is skipped. Where length or tag say that it is another report
-   by now, a file is begun anew, and rows are an error.
+   by now, a file is written again from its beginning, and rows are an error.
 4. Bytes are counted as they are handed out; of an answer that was compressed on
    the way no range can be asked.
 """
@@ -51,8 +51,8 @@ class Download:
 
     Attributes:
         offset: bytes handed out.
-        resumed: how often it was gone on with after a loss.
-        restarted: how often it was begun anew.
+        resumed: how often it was resumed after a loss.
+        restarted: how often it began again from the first byte.
     """
 
     def __init__(

@@ -137,7 +137,7 @@ class WholeFile:
         os.fsync(self._descriptor)
         self._close()
         self._path.replace(self._target)
-        if os.name == "posix":
+        if os.name == "posix":  # pragma: no branch - elsewhere a folder cannot be opened
             # The new name is durable only with its directory.
             folder = os.open(self._target.parent, os.O_RDONLY)
             try:

@@ -33,7 +33,7 @@ from sms_traffic_async.protocols.http_v2.failures import query_error
 from sms_traffic_async.protocols.http_v2.models import Fault
 from sms_traffic_async.protocols.http_v2.reports.query import ReportQuery
 from sms_traffic_async.protocols.http_v2.reports.wire import decode_created, encode_query, is_report_id
-from sms_traffic_async.settings import Node
+from sms_traffic_async.settings import Node, call_seconds
 
 __all__ = ("OPERATION", "POLL_PAUSE", "REPORT_DEADLINE", "ReportLink", "ReportTicket")
 
@@ -50,7 +50,12 @@ _GONE = 404
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportTicket:
-    """Where a report is: it is kept there for 7 days, under this id, on this node only."""
+    """Where a report is: it is kept there for 7 days, on this node only.
+
+    Attributes:
+        report_id: its id.
+        node: the name of the node that made it.
+    """
 
     report_id: str
     node: str
@@ -73,7 +78,7 @@ class ReportLink:
         self.deadline: float = math.inf
         self._life = life
         self._limits_per_node = calls.settings.http.limits_are_per_node
-        self._timeout = REPORT_DEADLINE if timeout is None else timeout
+        self._timeout = call_seconds(timeout, REPORT_DEADLINE)
         self._by_name = {node.name: node for node in calls.settings.nodes}
 
     def start(self) -> None:

@@ -48,7 +48,7 @@ class SavedReport:
     Attributes:
         path: where it is.
         size: in bytes.
-        resumed: how often the download was gone on with after a lost connection.
+        resumed: how often the download was resumed after a lost connection.
     """
 
     path: Path
@@ -102,8 +102,6 @@ class Report:
         timeout: float | None = None,
         ticket: ReportTicket | None = None,
     ) -> None:
-        if timeout is not None and not timeout > 0:
-            raise ConfigurationError(f"timeout: seconds, greater than 0, not {timeout!r}")
         if ticket is not None and query.paged:
             raise ConfigurationError("ticket: a json report of every row is many jobs; give limit or offset")
         self.query = query
@@ -180,7 +178,7 @@ class Report:
         """Write the report to a file: CSV and zip as they come, JSON as one document of every row.
 
         The file appears whole or not at all, readable by its owner only; one
-        that exists is replaced. A lost connection is gone on with where it was.
+        that exists is replaced. A download that breaks off is resumed where it was.
 
         Args:
             path: of the file.

@@ -92,7 +92,7 @@ class ReportSource:
         """The report as it comes, piece by piece.
 
         Returns:
-            How often the download was gone on with.
+            How often the download was resumed.
         """
         if self._query.format == "json":
             body = await self._body(self._ticket)

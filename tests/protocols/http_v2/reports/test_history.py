@@ -7,10 +7,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from tests.policy.machines import MACHINE
 from tests.protocols.http_v2.reports.support import NOT_READY, Answer, Got, ReportNode, csv_answer, desk, part_of
 from tests.support.virtual_loop import run_virtual
 
@@ -94,5 +94,5 @@ class LongPoll(RuleBasedStateMachine):
             assert not not_ready or later - earlier >= 1.0 - 1e-6  # seconds, as binary fractions
 
 
-LongPoll.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+LongPoll.TestCase.settings = MACHINE
 TestLongPoll = LongPoll.TestCase

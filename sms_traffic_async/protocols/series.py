@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.members import Member
 
-__all__ = ("Delivery", "Parcels", "Request")
+__all__ = ("Delivery", "Request", "Series")
 
 
 class Request(Protocol):
@@ -36,7 +36,7 @@ R = TypeVar("R", bound=Request)
 D = TypeVar("D", bound=Delivery)
 
 
-class Parcels(Generic[R, D]):
+class Series(Generic[R, D]):
     """Requests on their way. Made for one use.
 
     Args:

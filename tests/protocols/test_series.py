@@ -8,7 +8,7 @@ import pytest
 from sms_traffic_async.errors import NotSent
 from sms_traffic_async.protocols.http.record import Outcome
 from sms_traffic_async.protocols.members import Member
-from sms_traffic_async.protocols.parcels import Parcels
+from sms_traffic_async.protocols.series import Series
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class Trip:
         )
 
 
-def told(parcels: Parcels[Box, Trip]) -> list[str]:
-    return [str(outcome).partition(".")[0] for outcome in parcels.outcomes()]
+def told(series: Series[Box, Trip]) -> list[str]:
+    return [str(outcome).partition(".")[0] for outcome in series.outcomes()]
 
 
 async def test_outcomes_come_in_the_callers_order() -> None:
-    parcels = Parcels([box(2, 0), box(1)], Trip)
-    await parcels.run()
-    assert told(parcels) == ["expired 0", "expired 1", "expired 2"]
-    assert parcels.sent == 2
+    series = Series([box(2, 0), box(1)], Trip)
+    await series.run()
+    assert told(series) == ["expired 0", "expired 1", "expired 2"]
+    assert series.sent == 2
 
 
 async def test_pieces_go_next_and_in_order() -> None:
@@ -62,28 +62,28 @@ async def test_pieces_go_next_and_in_order() -> None:
         middle = len(request.members) // 2
         return [Box(request.members[:middle]), Box(request.members[middle:])]
 
-    parcels = Parcels([box(0, 1, 2), box(3)], lambda request: Trip(request, began=began), apart=halves)
-    await parcels.run()
+    series = Series([box(0, 1, 2), box(3)], lambda request: Trip(request, began=began), apart=halves)
+    await series.run()
     places = [[member.index for member in request.members] for request in began]
     assert places == [[0, 1, 2], [0], [1, 2], [1], [2], [3]]
-    assert told(parcels) == [f"expired {place}" for place in range(4)]
-    assert parcels.sent == 6
+    assert told(series) == [f"expired {place}" for place in range(4)]
+    assert series.sent == 6
 
 
 async def test_an_interruption_tells_what_was_done_under_way_and_not_begun() -> None:
-    parcels = Parcels([box(0), box(1), box(2)], lambda request: Trip(request, hangs=request.members[0].index == 1))
-    task = asyncio.create_task(parcels.run())
+    series = Series([box(0), box(1), box(2)], lambda request: Trip(request, hangs=request.members[0].index == 1))
+    task = asyncio.create_task(series.run())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    parcels.interrupted()
-    assert told(parcels) == ["expired 0", "overloaded 1", "closed 2"]
-    assert parcels.sent == 2
+    series.interrupted()
+    assert told(series) == ["expired 0", "overloaded 1", "closed 2"]
+    assert series.sent == 2
 
 
 async def test_interrupted_before_anything_began() -> None:
-    parcels = Parcels([box(0), box(1)], Trip)
-    parcels.interrupted()
-    assert told(parcels) == ["closed 0", "closed 1"]
-    assert (parcels.sent, parcels.delivery) == (0, None)
+    series = Series([box(0), box(1)], Trip)
+    series.interrupted()
+    assert told(series) == ["closed 0", "closed 1"]
+    assert (series.sent, series.delivery) == (0, None)
