@@ -93,7 +93,8 @@ async def status(message_id: str, sms: Sms) -> dict[str, Any]:
     reply = await sms.v2.statuses([message_id])
     if not reply.found:
         raise HTTPException(404, detail="unknown to the platform, or not yet known")
-    return {"status": str(reply.found[0].status), "final": reply.found[0].is_final}
+    found = reply.found[0]
+    return {"status": str(found.status) or None, "final": found.is_final}  # none yet: it is on its way
 
 
 @app.get("/messages/{message_id}/end")
@@ -108,7 +109,7 @@ async def end(message_id: str, sms: Sms, wait: Annotated[float, Query(gt=0, le=6
     return {"status": str(update.status), "final": True, "told_by": update.source}
 
 
-@app.post("/messages/{message_id}/checked", status_code=204)
+@app.post("/messages/{message_id}/checked", status_code=204, response_model=None)
 async def checked(message_id: str, sms: Sms) -> None:
     """The code was used: tell the platform. Calls at the same time share a request."""
     await sms.mark_checked(message_id)

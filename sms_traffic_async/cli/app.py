@@ -111,7 +111,7 @@ def _sentence(error: cyclopts.CycloptsError, command: str) -> str:
         said = "there are too many arguments"
         if command in {f"{send.NAME} ", f"{segments.NAME} "}:
             said += ": a text with spaces in it needs quotes"
-    return f"{said}. See: sms-traffic {command}--help"
+    return f"{said}{'' if said.endswith('?') else '.'} See: sms-traffic {command}--help"
 
 
 def _command(tokens: Sequence[str]) -> str:

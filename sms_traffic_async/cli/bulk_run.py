@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from sms_traffic_async.cli.bulk_journal import TO_DO, Fate, Journal
@@ -25,7 +23,7 @@ from sms_traffic_async.errors import (
 )
 from sms_traffic_async.messages import Message, SendResult
 
-__all__ = ("FINISH_SECONDS", "Run", "signals")
+__all__ = ("FINISH_SECONDS", "Run")
 
 FINISH_SECONDS = 10.0
 """After the first Ctrl-C, for what is under way."""
@@ -161,19 +159,3 @@ def outcome(result: SendResult) -> tuple[Fate, dict[str, Any]]:
         case _:
             again = error.retryable or isinstance(error, _FOR_ALL)
             return Fate.REFUSED_FOR_NOW if again else Fate.REJECTED, facts
-
-
-@contextlib.contextmanager
-def signals(heard: Callable[[], None]) -> Generator[None]:
-    """Ctrl-C and SIGTERM, as often as they come."""
-    loop = asyncio.get_running_loop()
-    taken: list[signal.Signals] = []
-    for one in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(one, heard)
-            taken.append(one)
-    try:
-        yield
-    finally:
-        for one in taken:
-            loop.remove_signal_handler(one)

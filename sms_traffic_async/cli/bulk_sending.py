@@ -12,9 +12,10 @@ from sms_traffic_async.cli.bulk_journal import Fate, Journal
 from sms_traffic_async.cli.bulk_recipe import Recipe
 from sms_traffic_async.cli.bulk_results import row_record
 from sms_traffic_async.cli.bulk_rows import Row, RowFile
-from sms_traffic_async.cli.bulk_run import FINISH_SECONDS, GROUP, Run, signals
+from sms_traffic_async.cli.bulk_run import FINISH_SECONDS, GROUP, Run
 from sms_traffic_async.cli.output import Output
 from sms_traffic_async.cli.progress import Meter
+from sms_traffic_async.cli.signals import signals
 from sms_traffic_async.errors import RequestError, SendError
 from sms_traffic_async.messages import Via
 from sms_traffic_async.session import SmsTraffic

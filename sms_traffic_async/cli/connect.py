@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
@@ -17,15 +18,20 @@ from sms_traffic_async.settings import Settings, SoapOptions, Timeouts, parse_no
 from sms_traffic_async.settings_mail import SmtpOptions
 from sms_traffic_async.settings_smpp import SmppOptions
 
-__all__ = ("Carrier", "CarryingVia", "Connect", "Looking", "MailCarrier", "SendingVia", "WorkerCarrier")
+__all__ = ("Carrier", "CarryingVia", "Connect", "Looking", "SendingCarrier", "WorkerCarrier", "smpp_servers")
 
 CarryingVia: TypeAlias = Literal["v2", "v1", "soap"]
-SendingVia: TypeAlias = Literal["v2", "v1", "soap", "smtp"]
 
 SOAP_VARIABLE = "SMS_TRAFFIC_SOAP_URL"
 SMPP_VARIABLE = "SMS_TRAFFIC_SMPP_SERVERS"
 SOAP_SERVERS = 2
 LONGEST = 86_400
+
+
+def smpp_servers(given: Sequence[str]) -> tuple[str, ...]:
+    """The SMPP servers that an option or the environment names; none for the platform's own."""
+    found = given or os.environ.get(SMPP_VARIABLE, "").split(",")
+    return tuple(one.strip() for one in found if one.strip())
 
 
 @Parameter(name="*")
@@ -52,7 +58,7 @@ class Connect:
         """
         changes: dict[str, Any] = {"nodes": parse_nodes(self.node)} if self.node else {}
         settings = Settings.from_env(timeouts=Timeouts(deadline=self.timeout), **changes)
-        return settings.with_changes(soap=self._soap(settings), smtp=self._smtp(), smpp=self._smpp())
+        return settings.with_changes(soap=self._soap(settings), smtp=self._smtp(), smpp=self._smpp(settings))
 
     def session(self) -> SmsTraffic:
         """A session with these settings.
@@ -75,7 +81,7 @@ class Connect:
     def _smtp(self) -> SmtpOptions | None:
         return None
 
-    def _smpp(self) -> SmppOptions | None:
+    def _smpp(self, settings: Settings) -> SmppOptions | None:  # noqa: ARG002 - for those that can speak it
         return None
 
 
@@ -117,8 +123,8 @@ class Carrier(_Servers):
 
 @Parameter(name="*")
 @dataclass(kw_only=True)
-class _Mail(_Servers):
-    """``Connect`` with a mail server."""
+class WorkerCarrier(_Servers):
+    """A choice of protocol, for what runs for long."""
 
     smtp_relay: Annotated[
         str | None, Parameter(help=f"Your mail server for --via smtp, instead of {mail.RELAY_VARIABLE}: {mail.RULE}.")
@@ -130,35 +136,6 @@ class _Mail(_Servers):
         Literal[1, 2],
         Parameter(help="The letter: 2 has every option, and login and password in it; 1 a number and a text only."),
     ] = 2
-
-    def _mail(self) -> SmtpOptions:
-        return mail.options(relay=self.smtp_relay, sender=self.smtp_sender, variant=self.smtp_variant)
-
-
-@Parameter(name="*")
-@dataclass(kw_only=True)
-class MailCarrier(_Mail):
-    """A choice of protocol, for what can be sent."""
-
-    via: Annotated[
-        SendingVia | None,
-        Parameter(show_default=False, help="The protocol. [default: v2 with an API key, else v1]"),
-    ] = None
-
-    def protocol(self, sms: SmsTraffic) -> SendingVia:
-        """The protocol to use."""
-        return self.via or ("v1" if sms.settings.credentials.api_key is None else "v2")
-
-    def _smtp(self) -> SmtpOptions | None:
-        """A mail server, where it is wanted."""
-        return self._mail() if self.via == "smtp" else None
-
-
-@Parameter(name="*")
-@dataclass(kw_only=True)
-class WorkerCarrier(_Mail):
-    """A choice of protocol, for what runs for long."""
-
     via: Annotated[
         Via | None,
         Parameter(show_default=False, help="The protocol. [default: v2 with an API key, else v1]"),
@@ -174,13 +151,36 @@ class WorkerCarrier(_Mail):
     ] = ()
 
     def _smtp(self) -> SmtpOptions | None:
-        return self._mail() if self.via == "smtp" else None
+        if self.via != "smtp":
+            return None
+        return mail.options(relay=self.smtp_relay, sender=self.smtp_sender, variant=self.smtp_variant)
 
-    def _smpp(self) -> SmppOptions | None:
+    def _smpp(self, settings: Settings) -> SmppOptions | None:
         if self.via != "smpp":
             return None
-        named = self.smpp_server or [one.strip() for one in os.environ.get(SMPP_VARIABLE, "").split(",") if one.strip()]
-        return SmppOptions(servers=named) if named else SmppOptions()
+        if named := smpp_servers(self.smpp_server):
+            return SmppOptions(servers=named)
+        if all(node.url.startswith("http:") for node in settings.nodes):
+            # What is meant for a sandbox does not reach the real platform by its default address.
+            raise ConfigurationError(
+                f"the SMPP servers of this machine have to be named: --smpp-server or {SMPP_VARIABLE}"
+            )
+        return SmppOptions()
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class SendingCarrier(WorkerCarrier):
+    """A choice of protocol, for what can be sent."""
+
+    def protocol(self, sms: SmsTraffic) -> Via:
+        """The protocol to use."""
+        return self.via or ("v1" if sms.settings.credentials.api_key is None else "v2")
+
+    def _smpp(self, settings: Settings) -> SmppOptions | None:
+        """As a transmitter: the one receiver's place of a server is that of a service that runs."""
+        options = super()._smpp(settings)
+        return None if options is None else replace(options, bind="transmitter")
 
 
 @Parameter(name="*")

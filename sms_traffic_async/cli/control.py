@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode
 
+from cyclopts import Parameter
+
+from sms_traffic_async.credentials import ENV_PREFIX
 from sms_traffic_async.errors import ConfigurationError, SmsTrafficError
 from sms_traffic_async.settings import parse_nodes
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ("DEFAULT_SANDBOX", "Control", "SandboxRefused", "sandbox_at")
+__all__ = ("Control", "Running", "SandboxRefused", "sandbox_at")
 
 DEFAULT_SANDBOX = "http://127.0.0.1:8725"
+NODES_VARIABLE = f"{ENV_PREFIX}NODES"
+Running = Annotated[
+    str | None,
+    Parameter(
+        show_default=False,
+        help=f"URL of the running sandbox's first node. [default: the first of {NODES_VARIABLE} where it is http, "
+        f"else {DEFAULT_SANDBOX}]",
+    ),
+]
 TIMEOUT = 20.0
 
 
@@ -25,15 +38,15 @@ class SandboxRefused(SmsTrafficError):
 
 
 @contextlib.asynccontextmanager
-async def sandbox_at(url: str) -> AsyncGenerator[Control]:
-    """The control API of the sandbox at a URL, which is node 1's.
+async def sandbox_at(url: str | None) -> AsyncGenerator[Control]:
+    """The control API of the sandbox at a URL, which is node 1's; ``None`` takes the one that the environment leads to.
 
     Raises:
         ConfigurationError: it is no URL of this machine.
     """
     import httpx
 
-    (node,) = parse_nodes([url or DEFAULT_SANDBOX])
+    (node,) = parse_nodes([url or _from_env()])
     if not node.url.startswith("http:"):
         raise ConfigurationError("a sandbox is reached by http on this machine; this is the URL of something else")
     # Nothing that speaks TLS: plain http needs no certificates, and reading the system's takes longer than the call.
@@ -42,6 +55,12 @@ async def sandbox_at(url: str) -> AsyncGenerator[Control]:
         base_url=f"{node.url}/_sandbox/", transport=transport, trust_env=False, timeout=TIMEOUT
     ) as client:
         yield Control(client, node.url)
+
+
+def _from_env() -> str:
+    """Where the variables that a sandbox prints lead; nodes of the real platform are https, and are left alone."""
+    first = os.environ.get(NODES_VARIABLE, "").partition(",")[0].strip()
+    return first if first.startswith("http:") else DEFAULT_SANDBOX
 
 
 class Control:

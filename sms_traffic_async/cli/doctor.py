@@ -12,12 +12,13 @@ from typing import Literal
 from rich.markup import escape
 
 from sms_traffic_async.cli import mail
-from sms_traffic_async.cli.connect import SMPP_VARIABLE, Looking
+from sms_traffic_async.cli.connect import SMPP_VARIABLE, Looking, smpp_servers
 from sms_traffic_async.cli.doctor_check import Check, failed, timed
 from sms_traffic_async.cli.output import Exit, Output, printable
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.settings import Node, Settings
 from sms_traffic_async.settings_smpp import SMPP_SERVERS, SmppServer
+from sms_traffic_async.tls import default_context
 
 NAME = "doctor"
 __all__ = ("NAME", "command")
@@ -64,7 +65,6 @@ def _show(check: Check, output: Output) -> None:
 
 async def _checks(options: Looking) -> AsyncIterator[Check]:
     from sms_traffic_async.cli.doctor_local import local_checks
-    from sms_traffic_async.cli.doctor_net import context
 
     for check in local_checks():
         yield check
@@ -75,7 +75,7 @@ async def _checks(options: Looking) -> AsyncIterator[Check]:
         yield failed("settings", "", error)
     if settings is None:
         return
-    tls = await asyncio.to_thread(context)
+    tls = await asyncio.to_thread(default_context)
     parts = [_node(settings, node, tls, options.timeout) for node in settings.nodes]
     parts += [_soap(settings, tls, options.timeout), _smpp(settings, options, tls), _mail(options.timeout)]
     # All hosts at once: a dead one costs its time once. Shown in order.
@@ -153,7 +153,7 @@ async def _soap(settings: Settings, tls: ssl.SSLContext, limit: float) -> list[C
 
 
 async def _smpp(settings: Settings, options: Looking, tls: ssl.SSLContext) -> list[Check]:
-    urls = options.smpp_server or tuple(filter(None, os.environ.get(SMPP_VARIABLE, "").replace(" ", "").split(",")))
+    urls = smpp_servers(options.smpp_server)
     if not urls and settings.nodes == Settings().nodes:
         urls = SMPP_SERVERS
     if not urls:

@@ -18,24 +18,12 @@ import httpx
 from sms_traffic_async.cli.doctor_check import Check
 from sms_traffic_async.errors import RequestFailed
 
-__all__ = ("address", "connection", "context", "fetch", "names", "skew")
+__all__ = ("address", "connection", "fetch", "names", "skew")
 
 SOON_DAYS = 14
 DAY = 86_400
 SKEW_SECONDS = 5.0
 ANSWER_BYTES = 1_000_000
-
-
-def context() -> ssl.SSLContext:
-    """As the library's own: the system's authorities, certifi's where it has none, TLS 1.2 or later."""
-    made = ssl.create_default_context()
-    made.minimum_version = max(made.minimum_version, ssl.TLSVersion.TLSv1_2)
-    paths: Any = ssl.get_default_verify_paths()  # its fields can be None, which its stub does not know
-    if paths.cafile is None and paths.capath is None and not made.cert_store_stats()["x509_ca"]:
-        import certifi
-
-        made.load_verify_locations(certifi.where())
-    return made
 
 
 async def names(host: str, port: int) -> Check:

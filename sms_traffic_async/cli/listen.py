@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -15,6 +14,7 @@ from cyclopts.validators import Number
 from sms_traffic_async.cli.control import sandbox_at
 from sms_traffic_async.cli.forwarding import forwarding
 from sms_traffic_async.cli.output import Exit, Output
+from sms_traffic_async.cli.signals import signals
 from sms_traffic_async.credentials import ENV_PREFIX, Environment
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import InboundMessage, StatusUpdate
@@ -60,7 +60,7 @@ async def command(
             f"anybody could push to {host}: set {SECRET_VARIABLE}, and register URLs that end in it"
         )
     printer = _Printer(Output(json=json), reply=reply, most=count)
-    with _signals(printer.stop):
+    with signals(printer.stop.set):  # Ctrl-C is how this ends: nothing has failed then
         async with _serving(printer, secret, host, port, forward_to) as base, _registered(register, base, secret):
             printer.listening({path: f"{base}/{path}" for path in PATHS}, secret=secret is not None)
             await printer.stop.wait()
@@ -197,19 +197,3 @@ async def _registered(node: str | None, base: str, secret: Secret | None) -> Asy
             # The sandbox may have ended before us.
             with contextlib.suppress(ConfigurationError):
                 await control.push_to(statuses=before["statuses"]["url"], inbound=before["inbound"]["url"])
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Generator[None]:
-    """Ctrl-C is how this ends: nothing has failed then."""
-    loop = asyncio.get_running_loop()
-    taken: list[signal.Signals] = []
-    for one in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(one, stop.set)
-            taken.append(one)
-    try:
-        yield
-    finally:
-        for one in taken:
-            loop.remove_signal_handler(one)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import cyclopts
 from cyclopts import Parameter
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ("At", "app")
 
-app: cyclopts.App = cyclopts.App(name="outbox", help="Make an outbox, look into it, and retry or delete what is in it.")
+app: cyclopts.App = cyclopts.App(name="outbox", help="Make an outbox, look into it, and decide about what is in it.")
 
 VARIABLE = f"{ENV_PREFIX}OUTBOX"
 KEY_VARIABLE = f"{ENV_PREFIX}OUTBOX_KEY"
+Listed: TypeAlias = Literal[
+    "pending", "sending", "ambiguous", "accepted", "final", "rejected", "held", "expired", "cancelled", "unknown"
+]
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _COLUMNS = ("id", "key", "state", "changed", "attempts", "message_ids", "status", "code", "reason")
 
@@ -39,7 +43,7 @@ class At:
         str | None,
         Parameter(
             help=f"A file, or sqlite:///path; instead of {VARIABLE}. A postgresql:// URL with a password in it belongs "
-            "into the variable."
+            "in the variable."
         ),
     ] = None
     json: Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object per line.")] = False
@@ -81,7 +85,7 @@ async def status(
     /,
     *,
     state: Annotated[
-        Literal["held", "unknown", "rejected", "ambiguous", "pending"] | None,
+        Listed | None,
         Parameter(show_default=False, help="List the messages in this state."),
     ] = None,
     limit: Annotated[int, Parameter(help="Of a list, so many at most.")] = 100,
@@ -136,10 +140,60 @@ async def retry(
     return Exit.SOME_FAILED if failed else Exit.DONE
 
 
+@app.command(name="cancel")
+async def cancel(
+    names: Annotated[tuple[str, ...], Parameter(help="Ids or keys.")] = (),
+    /,
+    *,
+    at: At | None = None,
+) -> int:
+    """Have pending or held messages not sent. What is under way, over or unknown stays as it is."""
+    return await _each("cancelled", "is not in a state to be cancelled", names, at, lambda outbox: outbox.cancel)
+
+
+@app.command(name="resolve")
+async def resolve(
+    names: Annotated[tuple[str, ...], Parameter(help="Ids or keys.")] = (),
+    /,
+    *,
+    found: Annotated[
+        Literal["accepted", "final", "rejected"],
+        Parameter(name="--as", help="The platform has them; they have their end; it has not taken them."),
+    ],
+    at: At | None = None,
+) -> int:
+    """Write down what you found out about unknown messages. Nothing is sent."""
+    from sms_traffic_async.outbox import State
+
+    state = State(found)
+    return await _each("resolved", "is not unknown", names, at, lambda outbox: lambda name: outbox.resolve(name, state))
+
+
+async def _each(
+    done_word: str,
+    refusal: str,
+    names: tuple[str, ...],
+    at: At | None,
+    of: Callable[[Outbox], Callable[[str], Awaitable[bool]]],
+) -> int:
+    """Do one thing to each of these messages, and say how many took it."""
+    if not names:
+        raise UsageError("which ones? Ids or keys")
+    options = at or At()
+    output = Output(json=options.json)
+    async with options.open() as outbox:
+        act = of(outbox)
+        refused = [name for name in names if not await act(name)]
+    for name in refused:
+        output.note(f"{name}: {refusal}")
+    output.records([{done_word: len(names) - len(refused)}], (done_word,))
+    return Exit.SOME_FAILED if refused else Exit.DONE
+
+
 @app.command(name="purge")
 async def purge(
     *,
-    older_than: Annotated[str, Parameter(help="Such as 30d, 12h, 90m or 3600.")] = "30d",
+    older_than: Annotated[str, Parameter(help="Such as 30d, 12h, 90m, or 3600 for seconds.")] = "30d",
     also: Annotated[
         tuple[Literal["accepted", "unknown", "held"], ...],
         Parameter(negative="", show_default=False, help="States that are kept otherwise; may be repeated."),
@@ -162,7 +216,7 @@ def _seconds(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip(), re.ASCII)
     seconds = math.nan if found is None else float(found[1]) * _UNITS[found[2] or "s"]
     if not seconds >= 0:
-        raise UsageError("--older-than is a number with s, m, h or d")
+        raise UsageError("--older-than is a number with d, h, m or s, such as 30d; without a letter it is seconds")
     return seconds
 
 

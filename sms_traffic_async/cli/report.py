@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,8 @@ async def command(
     """
     options = connect or Connect()
     output = Output(json=options.json)
+    if to is not None:
+        _folder_of(to)
     async with contextlib.AsyncExitStack() as stack:
         sms = await stack.enter_async_context(options.session())
         with waiting(output, "the platform prepares the report"):
@@ -72,6 +75,12 @@ async def command(
                 saved = await report.save(to)
             _saved(output, saved.path, saved.size, None)
     return Exit.DONE
+
+
+def _folder_of(path: Path) -> None:
+    """Look before the platform is asked for anything, and name what the user named."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
 
 
 def _saved(output: Output, path: Path, size: int, rows: int | None) -> None:

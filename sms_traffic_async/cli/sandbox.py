@@ -10,7 +10,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from sms_traffic_async.cli import sandbox_inbox
-from sms_traffic_async.cli.control import DEFAULT_SANDBOX, sandbox_at
+from sms_traffic_async.cli.control import Running, sandbox_at
 from sms_traffic_async.cli.output import Exit, Output
 
 NAME = "sandbox"
@@ -21,7 +21,6 @@ app: cyclopts.App = cyclopts.App(
     help="Serve the local platform until Ctrl-C; look into a running one, write as a subscriber, push statuses.",
 )
 
-Running = Annotated[str, Parameter(help="URL of the running sandbox's first node.")]
 Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object, errors too.")]
 
 
@@ -29,9 +28,9 @@ Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print on
 async def serve_it(
     *,
     host: Annotated[str | None, Parameter(help="Address to listen on. [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, Parameter(help="HTTP of node 1; 0 takes a free one. [default: 8725]")] = None,
+    port: Annotated[int | None, Parameter(help="HTTP of node 1; 0: free ports for all. [default: 8725]")] = None,
     port2: Annotated[int | None, Parameter(help="HTTP of node 2. [default: 8726]")] = None,
-    smtp_port: Annotated[int | None, Parameter(help="E-mail; 0 takes a free one. [default: 2525]")] = None,
+    smtp_port: Annotated[int | None, Parameter(help="E-mail. [default: 2525]")] = None,
     smpp_port: Annotated[int | None, Parameter(help="SMPP of node 1 without TLS. [default: 4442]")] = None,
     smpp_port2: Annotated[int | None, Parameter(help="SMPP of node 2 without TLS. [default: 4452]")] = None,
     smpp_tls_port: Annotated[int | None, Parameter(help="SMPP of node 1 over TLS. [default: 4441]")] = None,
@@ -107,8 +106,7 @@ async def replay_it(
     """Serve a fresh platform where a recorded run happens again: messages, statuses, answers, faults, pushes to you."""
     from sms_traffic_async.sandbox.serve import ServeOptions, serve
 
-    free: dict[str, Any] = {"port2": 0, "smtp_port": 0} if port == 0 else {}
-    options = ServeOptions.from_env(replay=recording, fast=fast, config=config, port=port, open=open, **free)
+    options = ServeOptions.from_env(replay=recording, fast=fast, config=config, port=port, open=open)
     await serve(options, write=_json_writer(Output(json=True)) if json else None)
     return Exit.DONE
 
@@ -123,7 +121,7 @@ async def inbound(
     url: Annotated[
         str | None, Parameter(help="Your script for inbound messages, from now on, as the cabinet would set it.")
     ] = None,
-    node: Running = DEFAULT_SANDBOX,
+    node: Running = None,
     json: Json = False,
 ) -> int:
     """Write to your number as a subscriber: a running sandbox delivers it by every way that is set."""
@@ -150,7 +148,7 @@ async def push(
     url: Annotated[
         str | None, Parameter(help="Your script for statuses, from now on, as support would set it.")
     ] = None,
-    node: Running = DEFAULT_SANDBOX,
+    node: Running = None,
     json: Json = False,
 ) -> int:
     """Have a running sandbox push the status of a message now; it exits with 3 where your script did not take it."""

@@ -9,12 +9,11 @@ from urllib.parse import urlencode
 
 from cyclopts import Parameter
 
-from sms_traffic_async.cli.control import DEFAULT_SANDBOX, sandbox_at
+from sms_traffic_async.cli.control import Running, sandbox_at
 from sms_traffic_async.cli.output import Exit, Output
 
 __all__ = ("advance", "faults", "inbox", "newest_code", "reset", "wait")
 
-Running = Annotated[str, Parameter(help="URL of the running sandbox's first node.")]
 Json = Annotated[bool, Parameter(negative="", show_default=False, help="Print JSON objects, errors too.")]
 Query = Annotated[str, Parameter(help="As on the page: 'to:7916 text:code is:sent via:v1 -status:delivered'.")]
 COLUMNS = ("submitted_at", "via", "to", "from", "status", "parts", "text")
@@ -39,7 +38,7 @@ async def inbox(
     /,
     *,
     limit: Annotated[int, Parameter(help="The newest so many.")] = 20,
-    node: Running = DEFAULT_SANDBOX,
+    node: Running = None,
     json: Json = False,
 ) -> int:
     """List the messages of a running sandbox, oldest first."""
@@ -57,7 +56,7 @@ async def wait(
     /,
     *,
     timeout: Annotated[float, Parameter(help="Seconds.")] = 10.0,  # noqa: ASYNC109 - an option of the command
-    node: Running = DEFAULT_SANDBOX,
+    node: Running = None,
     json: Json = False,
 ) -> int:
     """Wait for a message; it exits with 1 when none comes in time."""
@@ -82,7 +81,7 @@ async def newest_code(
     number: Annotated[str, Parameter(help="The phone number, or its last digits.")],
     /,
     *,
-    node: Running = DEFAULT_SANDBOX,
+    node: Running = None,
     json: Json = False,
 ) -> int:
     """Print the newest one-time code sent to a number, for scripts."""
@@ -96,7 +95,7 @@ async def newest_code(
     return Exit.DONE
 
 
-async def reset(*, node: Running = DEFAULT_SANDBOX, json: Json = False) -> int:
+async def reset(*, node: Running = None, json: Json = False) -> int:
     """Forget every message, log and fault of a running sandbox."""
     output = Output(json=json)
     async with sandbox_at(node) as control:
@@ -118,7 +117,7 @@ async def faults(
     probability: Annotated[float | None, Parameter(help="Of each request, 0 to 1.")] = None,
     times: Annotated[int | None, Parameter(help="At most so often.")] = None,
     seed: Annotated[int, Parameter(help="Of what is drawn.")] = 0,
-    node: Running = DEFAULT_SANDBOX,
+    node: Running = None,
     json: Json = False,
 ) -> int:
     """Show the faults of a running sandbox; use a named set of them, or add one."""
@@ -148,7 +147,7 @@ async def advance(
     by: Annotated[str, Parameter(help="Such as 90s, 2h or 1h30m.")],
     /,
     *,
-    node: Running = DEFAULT_SANDBOX,
+    node: Running = None,
     json: Json = False,
 ) -> int:
     """Move the clock of a running sandbox; what is due has happened when it returns."""

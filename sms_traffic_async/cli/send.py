@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from sms_traffic_async.cli.connect import MailCarrier
+from sms_traffic_async.cli.connect import SendingCarrier
 from sms_traffic_async.cli.output import Exit, Output, UsageError
 from sms_traffic_async.cli.status import as_record
 from sms_traffic_async.cli.stdin import read_text
@@ -42,7 +42,7 @@ def command(
         bool, Parameter(negative="", show_default=False, help="Cyrillic to Latin, by the platform.")
     ] = False,
     flash: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Shown at once and not kept; one part (v1, soap).")
+        bool, Parameter(negative="", show_default=False, help="Shown at once and not kept; one part (not v2).")
     ] = False,
     start_at: Annotated[MomentOrNone, Parameter(help="Not before this time, such as 2026-01-31T09:00+03:00.")] = None,
     validity: Annotated[
@@ -51,13 +51,13 @@ def command(
     wait: Annotated[
         float, Parameter(validator=Number(gte=0, lte=LONGEST_WAIT), help="Wait so many seconds for the final status.")
     ] = 0.0,
-    connect: MailCarrier | None = None,
+    connect: SendingCarrier | None = None,
 ) -> int:
     """Send one message and print what the platform made of it.
 
     With --wait it exits with 0 for a delivered message, 3 for one that was not, and 1 where the time was too short.
     """
-    options = connect or MailCarrier()
+    options = connect or SendingCarrier()
     output = Output(json=options.json)
     if options.via == "smtp" and wait > 0:
         raise UsageError("--wait: an e-mail is handed over and brings no id to ask by; leave it out with --via smtp")
@@ -78,7 +78,7 @@ def command(
     return asyncio.run(_send(message, options, output, wait))
 
 
-async def _send(message: Message, options: MailCarrier, output: Output, wait: float) -> int:
+async def _send(message: Message, options: SendingCarrier, output: Output, wait: float) -> int:
     async with options.session() as sms:
         try:
             sent = await sms.send(message, via=options.protocol(sms))

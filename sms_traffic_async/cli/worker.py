@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import Generator
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -14,6 +12,7 @@ from cyclopts.validators import Number
 from sms_traffic_async.cli.connect import WorkerCarrier
 from sms_traffic_async.cli.outbox import KEY_VARIABLE, VARIABLE, At
 from sms_traffic_async.cli.output import Exit, Output
+from sms_traffic_async.cli.signals import signals
 from sms_traffic_async.outbox.health import serve_health
 from sms_traffic_async.outbox.store import State
 
@@ -59,35 +58,14 @@ async def command(
         if health_port is not None:
             port = await stack.enter_async_context(serve_health(box, health_host, health_port))
             output.note(f"health: http://{health_host}:{port}/health")
-        stack.enter_context(_signals(stop))
+        # The first signal ends it in order; the second as if nobody had asked for that.
+        stack.enter_context(signals(stop.set, once=True))
         output.note("the worker runs; Ctrl-C ends it")
         await box.run(sms, via=options.via, lease=lease, until_empty=until_empty, stop=stop, grace=grace)
         counts = await box.counts()
-    output.records(
-        [{"state": one.value, "messages": counts[one]} for one in State if one in counts], ("state", "messages")
-    )
+    rows = [{"state": one.value, "messages": counts[one]} for one in State if one in counts]
+    if rows or output.json:
+        output.records(rows, ("state", "messages"))
+    else:
+        output.say("nothing was waiting")
     return Exit.UNKNOWN if until_empty and counts.get(State.UNKNOWN) else Exit.DONE
-
-
-@contextlib.contextmanager
-def _signals(stop: asyncio.Event) -> Generator[None]:
-    """The first signal ends it in order; the second as if nobody had asked for that."""
-    loop = asyncio.get_running_loop()
-    taken: list[signal.Signals] = []
-
-    def heard() -> None:
-        stop.set()
-        release()
-
-    def release() -> None:
-        while taken:
-            loop.remove_signal_handler(taken.pop())
-
-    for one in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(one, heard)
-            taken.append(one)
-    try:
-        yield
-    finally:
-        release()

@@ -73,11 +73,6 @@ class Intake:
         self._reported_at: float | None = None
         self._closed = False
 
-    @property
-    def is_on(self) -> bool:
-        """Whether everything that is sent is followed."""
-        return self._on
-
     async def open(self) -> None:
         """Open the store, if there is one, and go on where it left off. Awaited once, before anything is sent.
 

@@ -24,6 +24,7 @@ from typing import Self
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.delivery.values import TrackedUpdate
 from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.events import UpdateTaken
 from sms_traffic_async.telemetry import Telemetry
 
 __all__ = ("Readers", "StreamStats", "UpdateStream")
@@ -221,11 +222,20 @@ class UpdateStream:
                 await save(update.event_id, update.key, update.status)
     """
 
-    def __init__(self, readers: Readers, *, finals_only: bool, opened: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        *,
+        finals_only: bool,
+        opened: Callable[[], None] | None = None,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self.box: _Box = _Box()
         self.finals_only = finals_only
         self._readers = readers
         self._opened = opened
+        self._telemetry = telemetry
+        self._given_at = 0.0
         self._open = False
         self._entered = False
         self._last: TrackedUpdate | None = None
@@ -279,6 +289,8 @@ class UpdateStream:
             if self.box.items:
                 self._last = self.box.pop()
                 self._read += 1
+                if self._telemetry is not None:
+                    self._given_at = asyncio.get_running_loop().time()
                 return self._last
             if self._waiter is not None:
                 raise ConfigurationError("one task reads an updates(): open another")
@@ -292,8 +304,12 @@ class UpdateStream:
     def ack(self) -> None:
         """The update read last was dealt with; done by asking for the next."""
         last, self._last = self._last, None
-        if last is not None:
-            self._readers.taken(last)
+        if last is None:
+            return
+        self._readers.taken(last)
+        if self._telemetry is not None:
+            seconds = asyncio.get_running_loop().time() - self._given_at
+            self._telemetry.emit(UpdateTaken(message_id=last.message_id, seconds=seconds))
 
     def offer(self, update: TrackedUpdate, most: int) -> None:
         """Take an update in; called by ``Readers``."""

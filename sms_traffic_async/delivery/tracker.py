@@ -142,13 +142,14 @@ class Tracker(Intake):
         Args:
             finals_only: intermediate statuses are left out.
         """
-        return UpdateStream(self._readers, finals_only=finals_only, opened=self._turn_on)
+        telemetry = self._telemetry if self._telemetry.hooks else None
+        return UpdateStream(self._readers, finals_only=finals_only, opened=self._turn_on, telemetry=telemetry)
 
     def on_status(self, callback: StatusCallback, *, finals_only: bool = True) -> Callback:
         """Have a function called with every status, one after another; see ``callbacks``."""
         return Callback(
             callback,
-            self.updates(finals_only=finals_only),
+            UpdateStream(self._readers, finals_only=finals_only, opened=self._turn_on),  # its hooks see the calls
             attempts=self._options.callback_attempts,
             spawn=self._spawn,
             clock=self._clock,

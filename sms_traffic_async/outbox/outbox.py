@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, Self
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
-from sms_traffic_async.message_rules import label_problem
-from sms_traffic_async.messages import KEY_MAX, Message, Via
+from sms_traffic_async.message_rules import KEY_MAX, label_problem
+from sms_traffic_async.messages import Message, Via
 from sms_traffic_async.outbox.codec import Codec, group_of
 from sms_traffic_async.outbox.sqlite import SQLiteStore
 from sms_traffic_async.outbox.stats import OutboxStats
@@ -173,6 +173,7 @@ class Outbox:
             raise InvalidMessage("priority", str(priority), f"a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}")
         return Entry(
             id=_new_id(self._clock.wall()),
+            trace=self._telemetry.traceparent(),
             body=self._codec.encode(message),
             key=message.key if key is None else key,
             group=group_of(message),
@@ -317,7 +318,7 @@ class Outbox:
                 task.cancel()
             await asyncio.wait([running, stopped])
         if not running.cancelled() and (error := running.exception()) is not None:
-            raise _bare(error)
+            raise error
 
 
 _chance = random.Random()  # noqa: S311 - ids have to differ, and keep no secret
@@ -329,14 +330,3 @@ def _new_id(now: float) -> str:
     """A UUID of version 7: ids that were made one after another stand side by side in an index."""
     time, rest = f"{int(now * 1_000) & _48_BITS:012x}", f"{_chance.getrandbits(76):019x}"
     return f"{time[:8]}-{time[8:]}-7{rest[:3]}-{_VARIANT[rest[3]]}{rest[4:7]}-{rest[7:]}"
-
-
-def _bare(error: BaseException) -> BaseException:
-    """The error itself, not the task group around it."""
-    found: BaseException = error
-    while isinstance(found, BaseExceptionGroup):
-        within: tuple[BaseException, ...] = cast("BaseExceptionGroup[BaseException]", found).exceptions
-        if len(within) != 1:
-            return error
-        (found,) = within
-    return found

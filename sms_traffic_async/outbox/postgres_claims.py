@@ -57,14 +57,14 @@ WITH joined AS (
     UPDATE sms_outbox_message AS m
     SET state = 'sending', changed = now(), unit = $2, attempts = m.attempts + 1
     WHERE m.id = ANY($1::text[]) AND m.state = 'pending'
-    RETURNING m.id, m.body, m.attempts, extract(epoch FROM m.expires - now())::float8 AS lives
+    RETURNING m.id, m.body, m.attempts, m.trace, extract(epoch FROM m.expires - now())::float8 AS lives
 ), ordered AS (
     SELECT joined.*, place FROM joined JOIN unnest($1::text[]) WITH ORDINALITY AS given (id, place) USING (id)
 ), made AS (
     INSERT INTO sms_outbox_unit (id, via, members)
     SELECT $2, $3, array_agg(id ORDER BY place) FROM ordered HAVING count(*) > 0
 )
-SELECT id, body, attempts, lives FROM ordered ORDER BY place
+SELECT id, body, attempts, trace, lives, true AS open FROM ordered ORDER BY place
 """
 _CARRY: Final = f"""
 WITH beside AS (
@@ -87,7 +87,7 @@ RETURNING via, members, node, digest, attempts, began IS NOT NULL AS maybe,
     extract(epoch FROM now() - began)::float8 AS age, extract(epoch FROM now() - tried)::float8 AS idle
 """
 _MEMBERS: Final = """
-SELECT m.id, m.body, m.attempts, m.state IN ('sending', 'ambiguous') AS open,
+SELECT m.id, m.body, m.attempts, m.trace, m.state IN ('sending', 'ambiguous') AS open,
     extract(epoch FROM m.expires - now())::float8 AS lives
 FROM sms_outbox_message AS m WHERE m.id = ANY($2::text[]) AND m.unit = $1
 """
@@ -213,7 +213,14 @@ async def _again(connection: Connection, engine: Engine, name: str, token: str) 
 
 
 def _member(row: Row) -> Member:
-    return Member(id=row["id"], body=row["body"], open=row["open"], lives=row["lives"], attempts=row["attempts"])
+    return Member(
+        id=row["id"],
+        body=row["body"],
+        open=row["open"],
+        lives=row["lives"],
+        attempts=row["attempts"],
+        trace=row["trace"],
+    )
 
 
 async def _form(connection: Connection, engine: Engine, *, via: str, most: int, lease: float) -> Unit | None:
@@ -231,10 +238,7 @@ async def _form(connection: Connection, engine: Engine, *, via: str, most: int, 
         if not order:
             continue
         await connection.execute(_CARRY, order, order[0], name, _carrier(via), lease)
-        members = tuple(
-            Member(id=row["id"], body=row["body"], lives=row["lives"], attempts=row["attempts"]) for row in joined
-        )
-        return Unit(id=name, token=str(token), via=via, members=members)
+        return Unit(id=name, token=str(token), via=via, members=tuple(map(_member, joined)))
     return None
 
 

@@ -115,7 +115,8 @@ class Election:
     async def run(self) -> None:
         """Stand for every seat until cancelled.
 
-        Cancellation: what is served is cancelled and waited for, then the seats are free.
+        Cancellation: what is served is cancelled and waited for, then the seats are free. A second one is passed on
+        to what is served, and waited out too.
         """
         failures = 0
         while True:
@@ -132,8 +133,10 @@ class Election:
             except Exception as error:  # noqa: BLE001 - the connection is not trusted any more, whatever it was
                 _log.warning("election: the connection is lost: %s", type(error).__name__)
             finally:
-                await self._leave_all()
-                connection.terminate()  # only now: the locks go with it
+                try:
+                    await self._leave_all()
+                finally:
+                    connection.terminate()  # only now: the locks go with it
             await self._clock.sleep(backoff(0, self._clock.random()))
 
     async def _stand(self, connection: Connection) -> None:
@@ -182,11 +185,18 @@ class Election:
                 await connection.fetchval(_FREE, seat.key, timeout=PROBE)
 
     async def _leave_all(self) -> None:
-        if self._serving:
-            _log.info("election: leaving %d seats", len(self._serving))
-        for task in self._serving.values():
-            task.cancel()
-        if self._serving:
-            # Not given up by a second cancellation: a seat is free only when nobody is bound to it.
-            await asyncio.wait(self._serving.values())
+        serving = tuple(self._serving.values())
+        if not serving:
+            return
+        _log.info("election: leaving %d seats", len(serving))
+        cancelled: asyncio.CancelledError | None = None
+        while not all(task.done() for task in serving):
+            for task in serving:
+                task.cancel()
+            try:
+                await asyncio.wait(serving)
+            except asyncio.CancelledError as error:
+                cancelled = error  # a seat is free only when nobody is bound to it
         self._serving.clear()
+        if cancelled is not None:
+            raise cancelled

@@ -23,10 +23,10 @@ _COLUMNS: Final = (
 
 # S608: every name that is put into a statement is a constant of this package.
 _ADD: Final = f"""
-INSERT INTO sms_outbox_message (id, key, body, crew, crowd, priority, state, expires)
-SELECT id, key, body, crew, {CROWD}, priority, 'pending', now() + lives * interval '1 second'
-FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::integer[], $6::float8[])
-    WITH ORDINALITY AS given (id, key, body, crew, priority, lives, place)
+INSERT INTO sms_outbox_message (id, key, body, crew, crowd, priority, state, expires, trace)
+SELECT id, key, body, crew, {CROWD}, priority, 'pending', now() + lives * interval '1 second', trace
+FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::integer[], $6::float8[], $7::text[])
+    WITH ORDINALITY AS given (id, key, body, crew, priority, lives, trace, place)
 ORDER BY place ON CONFLICT DO NOTHING RETURNING id, n, crew, crowd, priority
 """  # noqa: S608
 _KNOWN: Final = "SELECT id, key FROM sms_outbox_message WHERE id = ANY($1::text[]) OR key = ANY($2::text[])"
@@ -128,6 +128,7 @@ async def _add(statements: Statements, entries: Sequence[Entry]) -> list[str]:
         [entry.group for entry in entries],
         [entry.priority for entry in entries],
         [entry.lives for entry in entries],
+        [entry.trace for entry in entries],
     ]
     new = {row["id"]: row for row in await statements.fetch(_ADD, *columns)}
     await Engine(statements).add([job_of(new[one.id], delay=one.delay) for one in entries if one.id in new])

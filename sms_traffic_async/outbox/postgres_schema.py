@@ -79,7 +79,9 @@ UPDATE {QUEUE} SET id = {CARRIER_ID} WHERE dedupe_key IN (SELECT id FROM sms_out
 # Who is in a unit has no job of its own any more.
 _UNITS: Final = f"DELETE FROM {QUEUE} WHERE status = 'picked' AND heartbeat = 'infinity'"  # noqa: S608 - as above
 
-_STEPS: Final = (_RATE, _MESSAGES, _AGES, _UNITS)
+_TRACES: Final = "ALTER TABLE sms_outbox_message ADD COLUMN trace text"
+
+_STEPS: Final = (_RATE, _MESSAGES, _AGES, _UNITS, _TRACES)
 VERSION: Final = len(_STEPS)
 """Steps that this library knows."""
 

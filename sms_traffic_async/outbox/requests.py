@@ -46,7 +46,13 @@ def batch_of(unit: str, members: Sequence[tuple[str, Message]], settings: Settin
         template = size.text if alone else None
         label = message.tracking_data or id_
         destinations.append(
-            Destination(to=message.to, text=None if alone else size.text, params=message.params, tracking_data=label)
+            Destination(
+                to=message.to,
+                text=None if alone else size.text,
+                params=message.params,
+                tracking_data=label,
+                region="INT",  # the number was read when the message was made
+            )
         )
         made.append(
             Member(

@@ -8,7 +8,7 @@ from typing import Final
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.outbox.store import Binder, Store
-from sms_traffic_async.outbox.worker import Worker
+from sms_traffic_async.outbox.worker import Worker, bare
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.storage.sqlite import StorageClosed, StorageError
 
@@ -65,7 +65,10 @@ class Running:
         if binder is None:
             await self._work(first)
             return
-        await self._stand(binder)
+        try:
+            await self._stand(binder)
+        except BaseExceptionGroup as group:
+            raise bare(group) from None
         if self._error is not None:
             raise self._error
 
@@ -90,9 +93,11 @@ class Running:
             if not working.done():
                 # The place is lost, as with every restart of the database: what is on its way is answered in a moment.
                 worker.stop()
-                await asyncio.wait([working], timeout=0.0 if self._ending else SEAT_GRACE)
-                working.cancel()
-                await asyncio.wait([working])
+                try:
+                    await asyncio.wait([working], timeout=0.0 if self._ending else SEAT_GRACE)
+                finally:
+                    working.cancel()
+                    await asyncio.wait([working])
         try:
             working.result()
         except StorageClosed as error:

@@ -28,6 +28,7 @@ from sms_traffic_async.outbox.verdicts import CHECK_SOONEST, again_after, result
 from sms_traffic_async.protocols.http_v2.batch import Batch
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.storage.sqlite import StorageError
+from sms_traffic_async.telemetry import ORIGINS
 
 __all__ = ("Errand",)
 
@@ -74,9 +75,14 @@ class Errand:
         readable, results = self._read()
         if not readable:
             return results
-        if self._via == "v2":
-            return await self._keyed(readable, results)
-        return await self._unkeyed(readable[0])
+        traces = tuple(dict.fromkeys(member.trace for member in self._unit.members if member.trace is not None))
+        token = ORIGINS.set(traces)
+        try:
+            if self._via == "v2":
+                return await self._keyed(readable, results)
+            return await self._unkeyed(readable[0])
+        finally:
+            ORIGINS.reset(token)
 
     def _read(self) -> tuple[Readable, list[Result]]:
         readable: Readable = []

@@ -146,31 +146,25 @@ class SQLiteStore:
         """See ``Store``."""
         now = self._clock.wall()
 
-        def work(connection: sqlite3.Connection) -> bool:
-            found = rows.find(connection, name)
-            if found is None:
-                return False
+        def change(connection: sqlite3.Connection, n: int, state: str) -> bool:
             sql = "UPDATE message SET state = 'cancelled', changed = ? WHERE n = ? AND state IN ('pending', 'held')"
-            return connection.execute(sql, (now, found[0])).rowcount == 1 or found[1] == State.CANCELLED
+            return connection.execute(sql, (now, n)).rowcount == 1 or state == State.CANCELLED
 
-        return await self._run(work)
+        return await self._change(name, change)
 
     async def retry(self, name: str) -> bool:
         """See ``Store``."""
         now = self._clock.wall()
 
-        def work(connection: sqlite3.Connection) -> bool:
-            found = rows.find(connection, name)
-            if found is None:
-                return False
+        def change(connection: sqlite3.Connection, n: int, _state: str) -> bool:
             done = connection.execute(
                 "UPDATE message SET state = 'pending', due = 0, expires = NULL, changed = ?, unit = NULL, place = NULL,"
                 " code = NULL, reason = NULL WHERE n = ? AND state IN ('held', 'unknown', 'rejected', 'expired')",
-                (now, found[0]),
+                (now, n),
             )
             return done.rowcount == 1
 
-        done = await self._run(work)
+        done = await self._change(name, change)
         self._tell()
         return done
 
@@ -192,20 +186,17 @@ class SQLiteStore:
             raise ConfigurationError("an unknown message is resolved to accepted, final or rejected")
         now = self._clock.wall()
 
-        def work(connection: sqlite3.Connection) -> bool:
-            found = rows.find(connection, name)
-            if found is None:
-                return False
+        def change(connection: sqlite3.Connection, n: int, _state: str) -> bool:
             done = connection.execute(
                 "UPDATE message SET state = ?, changed = ? WHERE n = ? AND (state = 'unknown' OR state = 'ambiguous' "
                 "AND NOT EXISTS (SELECT 1 FROM unit WHERE unit.id = message.unit AND unit.lease > ?))",
-                (state.value, now, found[0], now),
+                (state.value, now, n, now),
             )
             if done.rowcount:
-                rows.keep_ids(connection, found[0], message_ids)
+                rows.keep_ids(connection, n, message_ids)
             return done.rowcount == 1
 
-        return await self._run(work)
+        return await self._change(name, change)
 
     async def purge(self, states: Sequence[State], *, older_than: float, limit: int = 10_000) -> int:
         """See ``Store``. Freed pages are used again; the file does not shrink."""
@@ -264,6 +255,15 @@ class SQLiteStore:
     def _tell(self) -> None:
         for heard in self._heard:
             heard()
+
+    async def _change(self, name: str, change: Callable[[sqlite3.Connection, int, str], bool]) -> bool:
+        """Change one message, by its id or its key; ``change`` is given its place and its state."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            found = rows.find(connection, name)
+            return found is not None and change(connection, *found)
+
+        return await self._run(work)
 
     async def _run(self, work: Work[T]) -> T:
         if self._file is None:

@@ -18,8 +18,8 @@ from sms_traffic_async.storage.sqlite import MOST_WAITING, SqliteFile, StorageEr
 __all__ = ("Adding",)
 
 _ADD: Final = (
-    "INSERT INTO message (id, key, state, grp, crowd, priority, due, expires, body, created, changed) "  # noqa: S608 - a number of ours
-    f"VALUES (?1, ?2, 'pending', ?3, {CROWD}, ?4, ?5, ?6, ?7, ?8, ?8) ON CONFLICT DO NOTHING"
+    "INSERT INTO message (id, key, state, grp, crowd, priority, due, expires, body, created, changed, trace) "  # noqa: S608 - a number of ours
+    f"VALUES (?1, ?2, 'pending', ?3, {CROWD}, ?4, ?5, ?6, ?7, ?8, ?8, ?9) ON CONFLICT DO NOTHING"
 )
 
 _Rows: TypeAlias = list[tuple[Any, ...]]
@@ -62,6 +62,7 @@ class Adding:
                 None if one.lives is None else now + one.lives,
                 one.body,
                 now,
+                one.trace,
             )
             for one in entries
         ]

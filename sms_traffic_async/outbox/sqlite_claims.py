@@ -125,8 +125,8 @@ def _take(connection: sqlite3.Connection, unit: str, token: str, now: float, lea
 
 
 def _members(connection: sqlite3.Connection, unit: str, now: float) -> Iterator[Member]:
-    for id_, body, state, expires, attempts in connection.execute(
-        "SELECT id, body, state, expires, attempts FROM message WHERE unit = ? ORDER BY place", (unit,)
+    for id_, body, state, expires, attempts, trace in connection.execute(
+        "SELECT id, body, state, expires, attempts, trace FROM message WHERE unit = ? ORDER BY place", (unit,)
     ):
         yield Member(
             id=id_,
@@ -134,6 +134,7 @@ def _members(connection: sqlite3.Connection, unit: str, now: float) -> Iterator[
             open=state in {State.SENDING, State.AMBIGUOUS},
             lives=None if expires is None else expires - now,
             attempts=attempts,
+            trace=trace,
         )
 
 

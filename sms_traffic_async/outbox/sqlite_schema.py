@@ -33,6 +33,7 @@ MIGRATIONS: Final = (
     DROP INDEX message_state;
     CREATE INDEX message_settled ON message (state) WHERE state <> 'pending'
     """,
+    "ALTER TABLE message ADD COLUMN trace TEXT",
 )
 """``due`` is 0 for at once. ``lease`` of a unit: nobody may claim it before; of one that is not claimed, when it is
 looked at again. ``seen``: the latest time this file has seen, to know that the clock was set back.

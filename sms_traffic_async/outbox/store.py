@@ -89,6 +89,7 @@ class Entry:
         priority: higher goes first.
         delay: seconds from now before which it is not sent.
         lives: seconds from now after which it is not sent; ``None`` for ever.
+        trace: the W3C traceparent of who enqueued it, where that is traced.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Entry:
     priority: int = 0
     delay: float = 0.0
     lives: float | None = None
+    trace: str | None = None
 
     def __repr__(self) -> str:
         return f"Entry(id={self.id!r})"
@@ -113,6 +115,7 @@ class Member:
         open: nobody knows what became of it; ``False`` for one that was settled before the rest of its unit.
         lives: seconds from now until it expires (negative: it has); ``None`` for ever.
         attempts: units it has been in, with this one.
+        trace: as in ``Entry``.
     """
 
     id: str
@@ -120,6 +123,7 @@ class Member:
     open: bool = True
     lives: float | None = None
     attempts: int = 1
+    trace: str | None = None
 
     def __repr__(self) -> str:
         return f"Member(id={self.id!r})"
@@ -380,12 +384,7 @@ class Store(Protocol):
         ...
 
     def turns(self, account: str, rate: float) -> Turns | None:
-        """The rate that every worker on this store shares; ``None`` where there is only one process.
-
-        Args:
-            account: whose rate.
-            rate: units a second.
-        """
+        """The rate of an account, in units a second, that every worker here shares; ``None`` for a single process."""
         ...
 
     def binder(self, sms: SmsTraffic, use: Use) -> Binder | None:

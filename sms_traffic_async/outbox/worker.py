@@ -6,7 +6,8 @@ Rules
 2. Every result is written until the store takes it, or the worker is cancelled: then
    the unit's lease runs out and its truth is found out again.
 3. Where there is no money, or the credentials are not accepted, everything waits; one
-   held message goes first when the pause is over, and its acceptance lets the others go.
+   message goes first when the pause is over, and its acceptance lets the held ones go.
+   It is one that waits, if there is any: the held one may be refused for its own sake.
 4. ``stop`` is the orderly end: no new claims, units under way end by themselves.
 """
 
@@ -18,7 +19,7 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError
@@ -34,7 +35,7 @@ from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.storage.sqlite import StorageClosed, StorageError
 from sms_traffic_async.telemetry import Telemetry, get_logger
 
-__all__ = ("Worker",)
+__all__ = ("Worker", "bare")
 
 T = TypeVar("T")
 
@@ -134,6 +135,12 @@ class Worker:
         share = share_of(self._sms.settings, self.via)
         turns = None if share is None else self._store.turns(*share)
         gate = Gate(self._sms.guard, turns, self.via, self._clock)
+        try:
+            await self._work(gate, until_empty=until_empty)
+        except BaseExceptionGroup as group:
+            raise bare(group) from None
+
+    async def _work(self, gate: Gate, *, until_empty: bool) -> None:
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(one) for one in (self._hold(), self._following.follow(), self._following.catch_up())
@@ -160,9 +167,10 @@ class Worker:
                 free = 1 if not self._active else 0
             units: list[Unit] = []
             if free:
-                if probing:
-                    await self._kept(partial(self._store.release, 1))
                 units = await self._claimed(1 if probing else self._most, free)
+                if probing and not units:
+                    await self._kept(partial(self._store.release, 1))
+                    units = await self._claimed(1, free)
             for unit in units:
                 self._active[unit.token] = unit
                 group.create_task(self._carry(unit, gate))
@@ -278,6 +286,17 @@ class Worker:
         _log.error("outbox: the store fails: %s", error)
         self.telemetry.stats.count("outbox.store_errors")
         self.telemetry.emit(OutboxTrouble(error=type(error).__name__))
+
+
+def bare(error: BaseException) -> BaseException:
+    """The one error that a task group failed with, without the groups around it; with several, the group."""
+    found: BaseException = error
+    while isinstance(found, BaseExceptionGroup):
+        within: tuple[BaseException, ...] = cast("BaseExceptionGroup[BaseException]", found).exceptions
+        if len(within) != 1:
+            return error
+        (found,) = within
+    return found
 
 
 def _first_of(sms: SmsTraffic) -> Via:

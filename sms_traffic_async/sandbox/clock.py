@@ -77,7 +77,7 @@ class Scheduled:
     def __init__(self, when: float, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.when: float = when
         self.callback: Callable[..., object] | None = callback
-        self.args: tuple[()] = args
+        self.args: tuple[Any, ...] = args
 
     def cancel(self) -> None:
         """Not to fire any more. Doing it twice, or after it fired, changes nothing."""

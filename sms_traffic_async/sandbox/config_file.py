@@ -17,6 +17,7 @@ from sms_traffic_async.sandbox.account_values import change_account
 from sms_traffic_async.sandbox.accounts import OPERATIONS, ROLE_SENDING, Account, Accounts
 from sms_traffic_async.sandbox.life import Pace
 from sms_traffic_async.sandbox.outcomes import NumberOutcome
+from sms_traffic_async.sandbox.pushes_values import changed
 from sms_traffic_async.sandbox.rates import Rate
 from sms_traffic_async.sandbox.switches import Switches
 from sms_traffic_async.secrets import Secret
@@ -107,9 +108,6 @@ def _add_account(accounts: Accounts, values: dict[str, Any]) -> None:
         known.password = Secret(_word("password", password))
     change_account(known, values)
     if pushes is not None or inbound is not None:
-        # Starlette stands behind it; only who needs it waits for its import.
-        from sms_traffic_async.sandbox.pushes_control import changed
-
         known.pushes = _at("pushes", lambda: changed(known.pushes, pushes or {}))
         known.inbound = _at("inbound", lambda: changed(known.inbound, inbound or {}))
     for number, one in enumerate(departments):

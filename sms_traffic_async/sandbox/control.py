@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import orjson
 from starlette.applications import Starlette
@@ -21,6 +21,7 @@ from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import control_json as shown
 from sms_traffic_async.sandbox.account_values import change_account
 from sms_traffic_async.sandbox.clock import ClockStopped
+from sms_traffic_async.sandbox.control_answers import NO_STORE, answer, body_of
 from sms_traffic_async.sandbox.control_live import PREFIX, live_routes
 from sms_traffic_async.sandbox.effects import EFFECTS, suits
 from sms_traffic_async.sandbox.faults import PROFILES
@@ -43,7 +44,6 @@ MOST_SHOWN = 1_000
 LONGEST_WAIT = 60.0
 EXPORTED_AT_ONCE = 200
 STRUCK = ("v2", "v1", "soap", "smpp", "smtp", "push")
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 def control_app(sandbox: Sandbox) -> Starlette:
@@ -86,11 +86,11 @@ def control_app(sandbox: Sandbox) -> Starlette:
 
 
 async def _closing(_request: Request, _error: Exception) -> Response:
-    return _json({"error": "the sandbox is closing"}, 503)
+    return answer({"error": "the sandbox is closing"}, 503)
 
 
 async def _bad_request(_request: Request, error: Exception) -> Response:
-    return _json({"error": str(error)}, 400)
+    return answer({"error": str(error)}, 400)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
@@ -100,20 +100,6 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 _HANDLERS = {ConfigurationError: _bad_request, ClockStopped: _closing, HTTPException: _refused}
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, _HEADERS, "application/json")
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        value = orjson.loads(await request.body() or b"{}")
-    except orjson.JSONDecodeError:
-        raise ConfigurationError("the body is not JSON") from None
-    if not isinstance(value, dict):
-        raise ConfigurationError("the body is not a JSON object")
-    return cast("dict[str, Any]", value)
 
 
 def _number(request: Request, name: str, default: float, most: float) -> float:
@@ -136,7 +122,7 @@ class _Control:
 
     async def health(self, _request: Request) -> Response:
         sandbox = self.sandbox
-        return _json(
+        return answer(
             {
                 "status": "ok",
                 "nodes": sandbox.urls,
@@ -151,7 +137,7 @@ class _Control:
     async def reset(self, _request: Request) -> Response:
         self.sandbox.reset()
         self.live.say("reset")
-        return _json({"status": "ok"})
+        return answer({"status": "ok"})
 
     async def messages(self, request: Request) -> Response:
         matches = matcher(request.query_params.get("q", ""))
@@ -159,12 +145,12 @@ class _Control:
         offset = int(_number(request, "offset", 0, 1e9))
         found = [message for message in reversed(self.sandbox.messages) if matches(message)]
         page = found[offset : offset + limit]
-        return _json({"total": len(found), "messages": [shown.message_json(one, self.sandbox.clock) for one in page]})
+        return answer({"total": len(found), "messages": [shown.message_json(one, self.sandbox.clock) for one in page]})
 
     async def export(self, request: Request) -> Response:
         matches = matcher(request.query_params.get("q", ""))
         found = [message for message in self.sandbox.messages if matches(message)]
-        headers = _HEADERS | {"content-disposition": 'attachment; filename="messages.jsonl"'}
+        headers = NO_STORE | {"content-disposition": 'attachment; filename="messages.jsonl"'}
         return StreamingResponse(self._lines(found), headers=headers, media_type="application/jsonl")
 
     async def _lines(self, messages: list[StoredMessage]) -> AsyncIterator[bytes]:
@@ -176,12 +162,12 @@ class _Control:
         store = self.sandbox.platform.store
         message = store.get(request.path_params["id"])
         if message is None:
-            return _json({"error": "no such message"}, 404)
+            return answer({"error": "no such message"}, 404)
         exchange = store.exchange(message.request_id)
         value = shown.message_json(message, self.sandbox.clock)
         value["exchange"] = None if exchange is None else shown.exchange_json(exchange)
         value["analysis"] = analysis_of(message)
-        return _json(value)
+        return answer(value)
 
     async def wait(self, request: Request) -> Response:
         matches = matcher(request.query_params.get("q", ""))
@@ -189,31 +175,33 @@ class _Control:
         message = await wait_for_message(self.sandbox.platform, matches, seconds)
         clock = self.sandbox.clock
         if message is not None:
-            return _json({"message": shown.message_json(message, clock)})
+            return answer({"message": shown.message_json(message, clock)})
         newest = self.sandbox.messages[-5:]
         # Who waited in vain sees what did come.
-        return _json({"message": None, "newest": [shown.message_json(one, clock) for one in newest]})
+        return answer({"message": None, "newest": [shown.message_json(one, clock) for one in newest]})
 
     async def accepted(self, request: Request) -> Response:
         label = request.query_params.get("tracking_data")
         limit = int(_number(request, "limit", MOST_SHOWN, 1e6))
         entries = [entry for entry in self.sandbox.accepted if label is None or entry.tracking_data == label]
         newest = entries[-limit:] if limit else []
-        return _json({"total": len(entries), "entries": [shown.accept_json(one, self.sandbox.clock) for one in newest]})
+        return answer(
+            {"total": len(entries), "entries": [shown.accept_json(one, self.sandbox.clock) for one in newest]}
+        )
 
     async def findings(self, _request: Request) -> Response:
         findings = self.sandbox.findings
-        return _json(
+        return answer(
             {"total": findings.total, "findings": [shown.finding_json(one, self.sandbox.clock) for one in findings]}
         )
 
     async def clear_findings(self, _request: Request) -> Response:
         self.sandbox.findings.clear()
-        return _json({"status": "ok"})
+        return answer({"status": "ok"})
 
     async def faults(self, _request: Request) -> Response:
         faults = self.sandbox.faults
-        return _json(
+        return answer(
             {
                 "rules": [shown.rule_json(rule) for rule in faults],
                 "profiles": list(PROFILES),
@@ -225,33 +213,33 @@ class _Control:
         )
 
     async def add_fault(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         seed = body.pop("seed", 0)
         rule = self.sandbox.faults.add(shown.rule_from(body), seed=seed)
         self.live.say("faults")
-        return _json(shown.rule_json(rule), 201)
+        return answer(shown.rule_json(rule), 201)
 
     async def clear_faults(self, _request: Request) -> Response:
         self.sandbox.faults.clear()
         self.live.say("faults")
-        return _json({"status": "ok"})
+        return answer({"status": "ok"})
 
     async def remove_fault(self, request: Request) -> Response:
         removed = self.sandbox.faults.remove(str(request.path_params["name"]))
         self.live.say("faults")
-        return _json({"removed": removed}, 200 if removed else 404)
+        return answer({"removed": removed}, 200 if removed else 404)
 
     async def profile(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         self.sandbox.faults.profile(str(body.get("name", "")), body.get("seed", 0))
         self.live.say("faults")
-        return _json({"rules": [shown.rule_json(rule) for rule in self.sandbox.faults]})
+        return answer({"rules": [shown.rule_json(rule) for rule in self.sandbox.faults]})
 
     async def clock(self, _request: Request) -> Response:
-        return _json({"now": self.sandbox.clock.datetime().isoformat(timespec="milliseconds")})
+        return answer({"now": self.sandbox.clock.datetime().isoformat(timespec="milliseconds")})
 
     async def advance(self, request: Request) -> Response:
-        by = (await _body(request)).get("by")
+        by = (await body_of(request)).get("by")
         if isinstance(by, bool) or not isinstance(by, (str, int, float)):
             raise ConfigurationError("by is seconds or such as '2h'")
         await self.sandbox.advance(by)
@@ -259,27 +247,27 @@ class _Control:
         return await self.clock(request)
 
     async def switches(self, _request: Request) -> Response:
-        return _json(asdict(self.sandbox.switches))
+        return answer(asdict(self.sandbox.switches))
 
     async def change_switches(self, request: Request) -> Response:
-        self.sandbox.switches = self.sandbox.switches.changed(await _body(request))
+        self.sandbox.switches = self.sandbox.switches.changed(await body_of(request))
         return await self.switches(request)
 
     async def pace(self, _request: Request) -> Response:
-        return _json(asdict(self.sandbox.pace))
+        return answer(asdict(self.sandbox.pace))
 
     async def change_pace(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in body.values()):
             raise ConfigurationError("a pace is numbers of seconds")
         self.sandbox.pace = shown.made(Pace, asdict(self.sandbox.pace) | body)
         return await self.pace(request)
 
     async def outcomes(self, _request: Request) -> Response:
-        return _json({"outcomes": [asdict(one) for one in self.sandbox.outcomes]})
+        return answer({"outcomes": [asdict(one) for one in self.sandbox.outcomes]})
 
     async def add_outcome(self, request: Request) -> Response:
-        self.sandbox.outcomes.add(shown.made(NumberOutcome, await _body(request)))
+        self.sandbox.outcomes.add(shown.made(NumberOutcome, await body_of(request)))
         self.live.say("outcomes")
         return await self.outcomes(request)
 
@@ -289,14 +277,14 @@ class _Control:
 
     async def accounts(self, _request: Request) -> Response:
         accounts = self.sandbox.accounts
-        return _json({"accounts": [shown.account_json(one, accounts.tokens_of(one.login)) for one in accounts]})
+        return answer({"accounts": [shown.account_json(one, accounts.tokens_of(one.login)) for one in accounts]})
 
     async def change_account(self, request: Request) -> Response:
-        body, accounts = await _body(request), self.sandbox.accounts
+        body, accounts = await body_of(request), self.sandbox.accounts
         try:
             account = accounts.get(str(request.path_params["login"]))
         except KeyError:
-            return _json({"error": "no such account"}, 404)
+            return answer({"error": "no such account"}, 404)
         change_account(account, body)
         self.live.say("accounts")
         return await self.accounts(request)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import control_json as shown
 from sms_traffic_async.sandbox.accounts import DEFAULT_API_KEY, DEFAULT_LOGIN, DEFAULT_PASSWORD
+from sms_traffic_async.sandbox.control_answers import NO_STORE, Endpoint, answer
 from sms_traffic_async.sandbox.control_openapi import openapi
 from sms_traffic_async.sandbox.live import MOST_READERS, Live
 from sms_traffic_async.sandbox.reading import codes
@@ -23,10 +22,8 @@ __all__ = ("PREFIX", "connect_json", "live_routes")
 
 PREFIX = "/_sandbox/"
 
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-_NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 # Of a proxy in front of us: an event is of use at once.
-_STREAM = _NO_STORE | {"x-accel-buffering": "no"}
+_STREAM = NO_STORE | {"x-accel-buffering": "no"}
 
 
 def live_routes(sandbox: Sandbox, live: Live) -> list[tuple[str, str, Endpoint]]:
@@ -34,7 +31,7 @@ def live_routes(sandbox: Sandbox, live: Live) -> list[tuple[str, str, Endpoint]]
 
     async def events(request: Request) -> Response:
         if live.readers >= MOST_READERS:
-            return _json({"error": "too many readers"}, 503)
+            return answer({"error": "too many readers"}, 503)
         seen = request.headers.get("last-event-id") or request.query_params.get("since")
         if seen is not None and not (seen.isascii() and seen.isdigit()):
             raise ConfigurationError("since is the number of an event")
@@ -43,7 +40,7 @@ def live_routes(sandbox: Sandbox, live: Live) -> list[tuple[str, str, Endpoint]]
         return StreamingResponse(stream, headers=_STREAM, media_type="text/event-stream")
 
     async def connect(_request: Request) -> Response:
-        return _json(connect_json(sandbox))
+        return answer(connect_json(sandbox))
 
     async def code(request: Request) -> Response:
         digits = "".join(char for char in str(request.path_params["number"]) if char.isdigit())
@@ -51,11 +48,11 @@ def live_routes(sandbox: Sandbox, live: Live) -> list[tuple[str, str, Endpoint]]
             if message.direction == "mt" and digits and message.to.endswith(digits):
                 found = codes(message.text)
                 if found:
-                    return _json({"code": found[0], "message": shown.message_json(message, sandbox.clock)})
-        return _json({"error": "no code was sent to this number"}, 404)
+                    return answer({"code": found[0], "message": shown.message_json(message, sandbox.clock)})
+        return answer({"error": "no code was sent to this number"}, 404)
 
     async def description(_request: Request) -> Response:
-        return _json(openapi(PREFIX))
+        return answer(openapi(PREFIX))
 
     return [
         ("GET", "events", events),
@@ -63,10 +60,6 @@ def live_routes(sandbox: Sandbox, live: Live) -> list[tuple[str, str, Endpoint]]
         ("GET", "codes/{number}", code),
         ("GET", "openapi.json", description),
     ]
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, _NO_STORE, "application/json")
 
 
 def connect_json(sandbox: Sandbox) -> dict[str, Any]:
@@ -80,4 +73,6 @@ def connect_json(sandbox: Sandbox) -> dict[str, Any]:
         "SMS_TRAFFIC_PASSWORD": password if (login, password) == (DEFAULT_LOGIN, DEFAULT_PASSWORD) else "…",
         "SMS_TRAFFIC_NODES": ",".join(urls),
     }
+    if sandbox.smpp.ports:
+        environment["SMS_TRAFFIC_SMPP_SERVERS"] = ",".join(sandbox.smpp.servers(tls=False))
     return {"environment": environment, "addresses": sandbox.addresses}

@@ -15,7 +15,6 @@ __all__ = ("OPERATIONS", "Operation", "openapi")
 
 TEXT: Final[dict[str, Any]] = {"type": "string"}
 COUNT: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
-FLAG: Final[dict[str, Any]] = {"type": "boolean"}
 SECONDS: Final[dict[str, Any]] = {"type": "number", "minimum": 0}
 MOMENT: Final[dict[str, Any]] = {"type": ["string", "null"], "format": "date-time"}
 QUERY: Final[dict[str, Any]] = {"type": "string", "description": "As on the page: `to:7916 text:code is:sent -via:v1`"}

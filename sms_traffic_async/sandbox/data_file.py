@@ -2,7 +2,7 @@
 
 1. Kept: messages with their history, ids of parts and labels, the accept log, used restrictiveIds, the settings of
    accounts, the clock's reading, and how far ids have got; of the last seven sandbox days.
-2. What changed is noted as it changes and written every `FLUSH` seconds in one transaction: a crash costs at most
+2. What changed is noted as it changes and written every 0.2 s (`flushing`) in one transaction: a crash costs at most
    that and the commit under way, and never leaves a message without its price or its entry in the log.
 3. At start messages go on with their life; what was due meanwhile happens at once.
 4. Not kept: requests as they were on the wire, faults, findings, reports, pushes and SMPP receipts that were under way.
@@ -10,9 +10,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from contextlib import suppress
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +21,10 @@ import orjson
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.accept_log import AcceptEntry
 from sms_traffic_async.sandbox.account_values import ACCOUNT_FIELDS, change_account
+from sms_traffic_async.sandbox.flushing import Flusher
 from sms_traffic_async.sandbox.life import StatusChange
 from sms_traffic_async.sandbox.numbers import operator_of
+from sms_traffic_async.sandbox.pushes_values import changed, settings_json
 from sms_traffic_async.sandbox.store import DAY, KEEP_DAYS, StoredMessage
 from sms_traffic_async.storage.sqlite import SqliteFile, StorageError
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ("DataFile",)
 
-FLUSH: Final = 0.2
-"""Seconds that a crash may cost."""
 SPARE_IDS: Final = 1_000 << 20
 """Left out after a start: ids that were given but not written before a crash are not given again."""
 
@@ -88,8 +86,7 @@ class DataFile:
         self._used: dict[Key, float] = {}
         self._wiped: dict[str, None] = {}
         self._accounts: dict[str, bytes] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._flusher: Flusher | None = None
         self.problem: str = ""
         """Why nothing more is written; empty while all is well."""
 
@@ -114,17 +111,13 @@ class DataFile:
         platform.life.listeners.append(self._changed)
         platform.accepted.keepers.append(self._accepted)
         platform.restrictive.keepers.append(self._restricted)
-        self._task = asyncio.create_task(self._run(), name="sandbox data file")
+        self._flusher = Flusher(self._flush, "sandbox data file")
 
     async def aclose(self) -> None:
         """Write the rest and close the file. Doing it twice changes nothing."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            if self._writing is not None:
-                await self._writing
+        flusher, self._flusher = self._flusher, None
+        if flusher is not None:
+            await flusher.aclose()
             await self._flush(always=True)
         if self._file is not None:
             await self._file.aclose()
@@ -158,13 +151,6 @@ class DataFile:
             self._wiped["sandbox_restrictive"] = None
 
     # --- writing
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH)
-            # A write that has begun ends before this task does.
-            self._writing = asyncio.create_task(self._flush(), name="sandbox data file's write")
-            await asyncio.shield(self._writing)
 
     async def _flush(self, *, always: bool = False) -> None:
         accounts = self._changed_accounts()
@@ -249,9 +235,6 @@ def _message(values: dict[str, Any]) -> StoredMessage:
 
 
 def _account_json(account: Account) -> bytes:
-    # Starlette stands behind it; only who needs it waits for its import.
-    from sms_traffic_async.sandbox.pushes_control import settings_json
-
     values: dict[str, Any] = {}
     for name in sorted(ACCOUNT_FIELDS):
         value = getattr(account, name)
@@ -264,8 +247,6 @@ def _account_json(account: Account) -> bytes:
 
 
 def _restore_account(sandbox: Sandbox, kept: dict[str, Any]) -> None:
-    from sms_traffic_async.sandbox.pushes_control import changed
-
     account = next((one for one in sandbox.accounts if one.login == kept["login"]), None)
     if account is None:
         return

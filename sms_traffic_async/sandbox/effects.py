@@ -20,6 +20,7 @@ from sms_traffic_async.sandbox.effects_smpp import (
     SmppEffect,
     Status,
     Unbind,
+    When,
 )
 from sms_traffic_async.sandbox.switches import RetryAfterForm
 
@@ -52,8 +53,6 @@ __all__ = (
     "suits",
 )
 
-When: TypeAlias = Literal["before", "after"]
-"""Relative to acceptance (or to whatever the request does)."""
 How: TypeAlias = Literal["fin", "rst"]
 
 MAX_BOMB = 1 << 30

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal, TypeAlias
 
 from sms_traffic_async.errors import ConfigurationError
 
-__all__ = ("BadLength", "Coalesce", "EarlyReceipt", "GhostBind", "NoAnswer", "SmppEffect", "Status", "Unbind")
+__all__ = ("BadLength", "Coalesce", "EarlyReceipt", "GhostBind", "NoAnswer", "SmppEffect", "Status", "Unbind", "When")
 
 When: TypeAlias = Literal["before", "after"]
+"""Relative to acceptance (or to whatever the request does)."""
 
 _FOUR_OCTETS = 0xFFFF_FFFF
 

@@ -7,6 +7,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
@@ -22,6 +23,7 @@ __all__ = (
     "gone",
     "gzip_bomb",
     "page",
+    "retry_after_header",
     "write_part",
 )
 
@@ -55,6 +57,11 @@ class Connection(Protocol):
         ...
 
 
+def retry_after_header(value: str | None) -> Headers:
+    """The header that tells when to come again; none for ``None``."""
+    return () if value is None else ((b"retry-after", value.encode()),)
+
+
 def connection_of(scope: MutableMapping[str, Any]) -> Connection:
     """The connection a request came by."""
     connection: Connection = scope["state"][CONNECTION]
@@ -81,7 +88,8 @@ def end_transport(transport: asyncio.Transport, *, rst: bool) -> None:
         return
     sock: socket.socket | None = transport.get_extra_info("socket")
     if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_OFF)
+        with suppress(OSError):  # the other end may have been quicker, and the socket is closed
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_OFF)
     transport.abort()
 
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypeAlias
 
 from sms_traffic_async.sandbox.effects import Drop, GzipBomb, Latency, ProxyPage, ServerError, Temporary, Throttle
 from sms_traffic_async.sandbox.faults import Injected
-from sms_traffic_async.sandbox.http_breakage import HTML, JSON, Headers, gzip_bomb, page
+from sms_traffic_async.sandbox.http_breakage import HTML, JSON, Headers, gzip_bomb, page, retry_after_header
 from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.rates import retry_after
 
-__all__ = ("Answer", "Call", "HttpRoom", "Interrupted", "Receive", "Scope", "Send")
+__all__ = ("Answer", "Call", "HttpRoom", "Interrupted", "Receive", "Scope", "Send", "too_many_requests")
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,6 +28,11 @@ class Answer:
     headers: Headers = JSON
     stream: Iterable[bytes] | None = None
     length: int | None = None
+
+
+def too_many_requests(retry_after: str | None) -> Answer:
+    """HTTP 429 of a server in front of a protocol that knows none itself."""
+    return Answer(429, b"Too Many Requests", HTML + retry_after_header(retry_after))
 
 
 class Interrupted(Exception):
@@ -130,8 +135,7 @@ class Call:
         if isinstance(effect, ServerError):
             delay = effect.retry_after
             value = None if delay is None else retry_after(effect.form or switches.retry_after, delay, now)
-            extra: Headers = () if value is None else ((b"retry-after", value.encode()),)
-            return Answer(effect.status, page(str(effect.status)), HTML + extra)
+            return Answer(effect.status, page(str(effect.status)), HTML + retry_after_header(value))
         if isinstance(effect, ProxyPage):
             return Answer(effect.status, page("Sign in to the network"), HTML)
         if isinstance(effect, GzipBomb):

@@ -12,7 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from sms_traffic_async.errors import ConfigurationError
-from sms_traffic_async.sandbox.http_node import NodeApp
+from sms_traffic_async.sandbox.http_node import App
 from sms_traffic_async.telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ CLOSE_TIMEOUT = 2.0
 
 
 class HttpListener:
-    """One listening socket with its connections and requests."""
+    """One listening socket with its connections and requests, for any ASGI application."""
 
-    def __init__(self, app: NodeApp) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
         self._server: asyncio.Server | None = None
         self._state: ServerState | None = None
@@ -80,7 +80,7 @@ async def _ended(state: ServerState, seconds: float) -> None:
         await asyncio.sleep(0)
 
 
-def _protocol_factory(app: NodeApp) -> tuple[Any, ServerState]:
+def _protocol_factory(app: App) -> tuple[Any, ServerState]:
     try:
         from uvicorn.config import Config
         from uvicorn.server import ServerState

@@ -13,8 +13,9 @@ answers a `Call`; everything that protocols share is here:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
+from typing import Any, TypeAlias
 
 from sms_traffic_async.sandbox.clock import ClockStopped
 from sms_traffic_async.sandbox.effects import Drop, Half, Latency, Throttle
@@ -23,7 +24,7 @@ from sms_traffic_async.sandbox.http_call import Answer, Call, HttpRoom, Interrup
 from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.store import Exchange
 
-__all__ = ("BodyTooLargeError", "NodeApp", "read_body", "write")
+__all__ = ("App", "BodyTooLargeError", "NodeApp", "read_body", "write")
 
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -61,15 +62,16 @@ class NodeApp:
             if path.startswith(prefix):
                 await self._serve(room, scope, receive, send)
                 return
+        # Nothing of the platform: like any server's, these answers have the real time.
         placed = self._placed.get(path)
         if placed is not None:
-            await placed(scope, receive, send)
+            await placed(scope, receive, dated(send))
             return
         for prefix, app in self._mounted:
             if path.startswith(prefix):
-                await app(scope, receive, send)
+                await app(scope, receive, dated(send))
                 return
-        await self._write(scope, send, Answer(404, b'{"error":"no such path"}'))
+        await write(send, Answer(404, b'{"error":"no such path"}'), _real_date())
 
     async def _serve(self, room: HttpRoom, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -198,6 +200,21 @@ def beginning(answer: Answer) -> tuple[bytes, int]:
         body = next(iter(answer.stream), b"")
     length = len(answer.body) if answer.length is None else answer.length
     return body[: len(body) // 2], max(length, 1)
+
+
+def _real_date() -> bytes:
+    return formatdate(usegmt=True).encode()
+
+
+def dated(send: Send) -> Send:
+    """Adds the Date, of real time, to what an application sends that names none."""
+
+    async def send_dated(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [(b"date", _real_date()), *message.get("headers", ())]}
+        await send(message)
+
+    return send_dated
 
 
 async def write(send: Send, answer: Answer, date: bytes) -> None:

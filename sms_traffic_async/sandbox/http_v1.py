@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sms_traffic_async.sandbox.accounts import Principal
 from sms_traffic_async.sandbox.classic import MOST_CHECKED, mark_checked, place, sign_in
 from sms_traffic_async.sandbox.http_breakage import HTML
-from sms_traffic_async.sandbox.http_call import Answer, Call
+from sms_traffic_async.sandbox.http_call import Answer, Call, too_many_requests
 from sms_traffic_async.sandbox.http_v1_answers import failed, ids_reply, reply, send_content, tag
 from sms_traffic_async.sandbox.http_v1_form import Form, decode, read_form
 from sms_traffic_async.sandbox.http_v1_lists import LIST_FIELDS, list_reply
@@ -104,8 +104,7 @@ class V1Room:
 
     def throttled(self, retry_after: str | None) -> Answer:
         """HTTP 429; the document knows none for v1, a server in front of it may."""
-        extra = () if retry_after is None else ((b"retry-after", retry_after.encode()),)
-        return Answer(429, b"Too Many Requests", (*HTML, *extra))
+        return too_many_requests(retry_after)
 
     def temporary(self, call: Call) -> Answer:
         """Code 1000."""

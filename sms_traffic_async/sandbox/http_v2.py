@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from sms_traffic_async.sandbox.accounts import Principal
-from sms_traffic_async.sandbox.http_breakage import JSON
+from sms_traffic_async.sandbox.http_breakage import JSON, retry_after_header
 from sms_traffic_async.sandbox.http_call import Answer, Call
 from sms_traffic_async.sandbox.http_v2_answers import failed, id_json
 from sms_traffic_async.sandbox.http_v2_reading import BadBody, read_ids, read_statuses
@@ -90,9 +90,8 @@ class V2Room:
 
     def throttled(self, retry_after: str | None) -> Answer:
         """HTTP 429."""
-        extra = () if retry_after is None else ((b"retry-after", retry_after.encode()),)
         answer = failed(Refusal(429, "Too many requests"), 429)
-        answer.headers = (*JSON, *extra)
+        answer.headers = JSON + retry_after_header(retry_after)
         return answer
 
     def temporary(self, call: Call) -> Answer:

@@ -11,7 +11,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
-from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import MOSCOW
 from sms_traffic_async.sandbox.pushes_settings import InboundSettings
 from sms_traffic_async.sandbox.store import StoredMessage
@@ -19,7 +18,6 @@ from sms_traffic_async.sandbox.store import StoredMessage
 __all__ = ("SENDER", "Letter", "inbound_letter", "post")
 
 SENDER = "inbox@smsmail.ru"
-_ACCEPTED = 250
 _PLACE = re.compile(r"\{(phone|recipient|message|sms_id|date)\}")
 
 
@@ -57,18 +55,12 @@ def _filled(template: str, values: dict[str, str]) -> str:
     return _PLACE.sub(lambda found: values[found[1]], template)
 
 
-async def post(letter: Letter, seconds: float) -> int:
-    """Hand a letter over to its server, in a thread; 250 when it has it.
-
-    Raises:
-        ConfigurationError: why it has not, as a few words.
+async def post(letter: Letter, seconds: float) -> str:
+    """Hand a letter over to its server, in a thread; why it was not taken, in a few words, empty where it was.
 
     Cancellation: the thread ends within ``seconds`` by itself; the letter may have been handed over.
     """
-    problem = await asyncio.to_thread(_post, letter, seconds)
-    if problem:
-        raise ConfigurationError(problem)
-    return _ACCEPTED
+    return await asyncio.to_thread(_post, letter, seconds)
 
 
 def _post(letter: Letter, seconds: float) -> str:

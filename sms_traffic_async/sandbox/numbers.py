@@ -6,7 +6,6 @@ plausible names; which operator really serves a number is not knowable from it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
@@ -32,12 +31,6 @@ class Operator(NamedTuple):
     country: str
     utc_offset: float
     """Hours; what ``localtime`` goes by."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    prefix: str
-    operator: Operator
 
 
 _RUSSIA = "Russian Federation"

@@ -33,7 +33,8 @@ __all__ = ("PushStats", "Pushes")
 
 QUIET = 2.0
 _STATUSES_OK = frozenset({200, 204})
-_OTHERS_OK = frozenset({200, 250})
+_MAIL_OK = 250
+_OTHERS_OK = frozenset({200, _MAIL_OK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,11 +199,10 @@ class Pushes:
             return Answered(None, "the connection was dropped by a fault rule")
         if isinstance(call.parcel, HttpPush):
             return await self._client.call(call.parcel, seconds=seconds, drop_answer=drop == "after")
-        try:
-            status = await post(call.parcel, seconds)
-        except ConfigurationError as error:
-            return Answered(None, str(error))
-        return Answered(None, "the answer was dropped by a fault rule") if drop else Answered(status)
+        problem = await post(call.parcel, seconds)
+        if drop and not problem:
+            problem = "the answer was dropped by a fault rule"
+        return Answered(None, problem) if problem else Answered(_MAIL_OK)
 
     def _ended(self, route: Route, retries: Retries, call: PushCall, attempt: PushAttempt) -> None:
         route.in_flight -= 1

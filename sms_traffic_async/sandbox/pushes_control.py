@@ -2,124 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.accounts import Account
 from sms_traffic_async.sandbox.clock import SandboxClock
-from sms_traffic_async.sandbox.control_json import made, message_json
+from sms_traffic_async.sandbox.control_answers import Endpoint, answer, body_of
+from sms_traffic_async.sandbox.control_json import message_json
 from sms_traffic_async.sandbox.live import Live
 from sms_traffic_async.sandbox.masking import mask_url
 from sms_traffic_async.sandbox.pushes_log import PushAttempt, PushCall
-from sms_traffic_async.sandbox.pushes_settings import InboundSettings, PushSettings, Retries, ShortNumber
+from sms_traffic_async.sandbox.pushes_values import changed, settings_json
 from sms_traffic_async.sandbox.pushes_wire import HttpPush
 from sms_traffic_async.sandbox.store import StoredMessage
-from sms_traffic_async.secrets import Secret
 
 if TYPE_CHECKING:
     from sms_traffic_async.sandbox.server import Sandbox
 
-__all__ = ("call_json", "changed", "push_routes", "settings_json")
-
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-Settings = TypeVar("Settings", bound=PushSettings | InboundSettings)
+__all__ = ("call_json", "push_routes")
 
 MOST_SHOWN = 1_000
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-_HIDDEN = "********"
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, _HEADERS, "application/json")
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    try:
-        value = orjson.loads(await request.body() or b"{}")
-    except orjson.JSONDecodeError:
-        raise ConfigurationError("the body is not JSON") from None
-    if not isinstance(value, dict):
-        raise ConfigurationError("the body is not a JSON object")
-    return cast("dict[str, Any]", value)
-
-
-# --- values
-
-
-def settings_json(account: Account) -> dict[str, Any]:
-    """An account's settings of pushes and inbound messages; passwords of short numbers are not shown."""
-    inbound = asdict(replace(account.inbound, short_numbers=()))
-    inbound["short_numbers"] = [
-        {**asdict(replace(one, password=None)), "password": None if one.password is None else _HIDDEN}
-        for one in account.inbound.short_numbers
-    ]
-    return {"login": account.login, "statuses": asdict(account.pushes), "inbound": inbound}
-
-
-def changed(settings: Settings, changes: object) -> Settings:
-    """A copy of settings with some of them changed, as JSON and TOML give them.
-
-    Raises:
-        ConfigurationError: no such setting, or a value it cannot have.
-    """
-    if not isinstance(changes, dict):
-        raise ConfigurationError("settings are an object")
-    values = dict(cast("dict[str, Any]", changes))
-    for name, value in values.items():
-        # A wrong type must not become a setting that fails at the next message.
-        if isinstance(getattr(settings, name, None), str) and not isinstance(value, str):
-            raise ConfigurationError(f"{name} is a string")
-        if isinstance(getattr(settings, name, None), bool) and not isinstance(value, bool):
-            raise ConfigurationError(f"{name} is true or false")
-    if "retries" in values:
-        given = _object("retries", values["retries"])
-        values["retries"] = made(
-            Retries, {one.name: getattr(settings.retries, one.name) for one in fields(Retries)} | given
-        )
-    if isinstance(settings, InboundSettings) and "short_numbers" in values:
-        values["short_numbers"] = _short_numbers(settings, values["short_numbers"])
-    if values.get("email_server") is not None:
-        values["email_server"] = _server(values["email_server"])
-    return made(type(settings), {one.name: getattr(settings, one.name) for one in fields(settings)} | values)
-
-
-def _object(name: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{name} is an object")
-    return cast("dict[str, Any]", value)
-
-
-def _server(value: object) -> tuple[str, int]:
-    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    if isinstance(value, list):
-        host, port = (str(one) for one in cast("list[object]", [*value, "", ""])[:2])
-    if not host or not port.isascii() or not port.isdigit():
-        raise ConfigurationError("email_server is 'host:port'")
-    return host, int(port)
-
-
-def _short_numbers(settings: InboundSettings, given: object) -> tuple[ShortNumber, ...]:
-    if not isinstance(given, list):
-        raise ConfigurationError("short_numbers is a list")
-    found: list[ShortNumber] = []
-    for one in cast("list[object]", given):
-        values = dict(_object("a short number", one))
-        known = settings.short_number(str(values.get("number")))
-        if values.get("password") == _HIDDEN:
-            values["password"] = None if known is None else known.password
-        for name in ("number", "url"):
-            if not isinstance(values.get(name), str):
-                raise ConfigurationError(f"a short number's {name} is a string")
-        if not isinstance(values.get("password"), str | Secret | None):
-            raise ConfigurationError("a short number's password is a string")
-        found.append(made(ShortNumber, values))
-    return tuple(found)
 
 
 def call_json(call: PushCall, clock: SandboxClock, *, whole: bool = False) -> dict[str, Any]:
@@ -168,9 +74,6 @@ def _attempt(attempt: PushAttempt, clock: SandboxClock, *, whole: bool) -> dict[
     return value
 
 
-# --- routes
-
-
 def push_routes(sandbox: Sandbox, live: Live) -> list[tuple[str, str, Endpoint]]:
     """Method, path and endpoint of each."""
     routes = _Routes(sandbox, live)
@@ -196,33 +99,33 @@ class _Routes:
         wanted = request.query_params.get("message")
         found = [call for call in pushes.log if wanted is None or wanted in call.message_ids]
         newest = [call_json(call, clock) for call in reversed(found[-MOST_SHOWN:])]
-        return _json({"total": pushes.log.total, "stats": asdict(pushes.stats), "calls": newest})
+        return answer({"total": pushes.log.total, "stats": asdict(pushes.stats), "calls": newest})
 
     async def call(self, request: Request) -> Response:
         call = self._sandbox.pushes.log.get(str(request.path_params["id"]))
         if call is None:
-            return _json({"error": "no such call"}, 404)
-        return _json(call_json(call, self._sandbox.clock, whole=True))
+            return answer({"error": "no such call"}, 404)
+        return answer(call_json(call, self._sandbox.clock, whole=True))
 
     async def resend(self, request: Request) -> Response:
         if self._sandbox.pushes.log.get(str(request.path_params["id"])) is None:
-            return _json({"error": "no such call"}, 404)
+            return answer({"error": "no such call"}, 404)
         call = self._sandbox.pushes.resend(str(request.path_params["id"]))
         await self._sandbox.pushes.quiet()
-        return _json(call_json(call, self._sandbox.clock, whole=True))
+        return answer(call_json(call, self._sandbox.clock, whole=True))
 
     async def push(self, request: Request) -> Response:
         """Tell a status now: of a message by its id, or of the newest one that was sent."""
-        body = await _body(request)
+        body = await body_of(request)
         status = body.pop("status", None)
         message = self._message(body.pop("id", None))
         if body or not isinstance(status, str | None):
             raise ConfigurationError("a push has an id, a status (a string), and nothing else")
         if message is None:
-            return _json({"error": "no such message"}, 404)
+            return answer({"error": "no such message"}, 404)
         call = self._sandbox.pushes.push(message, status=status)
         await self._sandbox.pushes.quiet()
-        return _json(call_json(call, self._sandbox.clock, whole=True), 201)
+        return answer(call_json(call, self._sandbox.clock, whole=True), 201)
 
     def _message(self, message_id: object) -> StoredMessage | None:
         if message_id is not None:
@@ -232,12 +135,12 @@ class _Routes:
 
     async def settings(self, request: Request) -> Response:
         account = self._account(request)
-        return _json({"error": "no such account"}, 404) if account is None else _json(settings_json(account))
+        return answer({"error": "no such account"}, 404) if account is None else answer(settings_json(account))
 
     async def change(self, request: Request) -> Response:
-        account, body = self._account(request), await _body(request)
+        account, body = self._account(request), await body_of(request)
         if account is None:
-            return _json({"error": "no such account"}, 404)
+            return answer({"error": "no such account"}, 404)
         unknown = body.keys() - {"statuses", "inbound"}
         if unknown:
             raise ConfigurationError(f"there is no {min(unknown)!r} here; there are statuses and inbound")
@@ -246,7 +149,7 @@ class _Routes:
         account.pushes = statuses
         self._sandbox.pushes.recover(account.login)
         self._live.say("accounts")
-        return _json(settings_json(account))
+        return answer(settings_json(account))
 
     def _account(self, request: Request) -> Account | None:
         try:
@@ -256,7 +159,7 @@ class _Routes:
 
     async def inbound(self, request: Request) -> Response:
         """A subscriber writes; it goes out by every way that is set."""
-        body = await _body(request)
+        body = await body_of(request)
         login, node = body.pop("login", ""), body.pop("node", 1)
         values = [body.get(name) for name in ("from", "to", "text")]
         if not all(isinstance(value, str) and value for value in values) or len(body) != len(values):
@@ -265,4 +168,4 @@ class _Routes:
             raise ConfigurationError("login is a string, and node is 1 or 2")
         sender, recipient, text = map(str, values)
         message = self._sandbox.platform.inbound(sender=sender, recipient=recipient, text=text, login=login, node=node)
-        return _json(message_json(message, self._sandbox.clock), 201)
+        return answer(message_json(message, self._sandbox.clock), 201)

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +27,7 @@ import orjson
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import control_json as shown
+from sms_traffic_async.sandbox.flushing import Flusher
 from sms_traffic_async.sandbox.life import StatusChange
 from sms_traffic_async.sandbox.numbers import operator_of
 from sms_traffic_async.sandbox.store import Exchange, StoredMessage
@@ -39,8 +39,6 @@ __all__ = ("Recorder", "Recording", "read_recording")
 
 FORMAT: Final = "sms-traffic-sandbox"
 VERSION: Final = 1
-FLUSH: Final = 0.2
-"""Seconds that a crash may cost."""
 MOST_BYTES: Final = 512 * 1024 * 1024
 MOST_EVENTS: Final = 2_000_000
 Event: TypeAlias = dict[str, Any]
@@ -67,8 +65,7 @@ class Recorder:
         self._bytes = 0
         self._began = 0.0
         self._struck = 0
-        self._task: asyncio.Task[None] | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._flusher: Flusher | None = None
         self.problem: str = ""
         """Why nothing more is written; empty while all is well."""
 
@@ -93,30 +90,18 @@ class Recorder:
         platform.faults.listeners.append(self._faults)
         if list(platform.faults):
             self._faults()
-        self._task = asyncio.create_task(self._run(), name="sandbox recorder")
+        self._flusher = Flusher(self._flush, "sandbox recorder")
 
     async def aclose(self) -> None:
         """Write the rest and end. Doing it twice changes nothing."""
-        task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        if self._writing is not None:
-            await self._writing  # what is being written comes before the rest
-        await self._flush()
+        flusher, self._flusher = self._flusher, None
+        if flusher is not None:
+            await flusher.aclose()
+            await self._flush()
 
     def _open(self) -> None:
         self._path.write_bytes(b"")
         self._path.chmod(0o600)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH)
-            # A write that has begun ends before this task does: half a line would be lost otherwise.
-            self._writing = asyncio.create_task(self._flush(), name="sandbox recorder's write")
-            await asyncio.shield(self._writing)
 
     async def _flush(self) -> None:
         lines, self._lines = self._lines, []

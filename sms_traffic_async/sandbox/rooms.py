@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from sms_traffic_async.sandbox.server import Sandbox
 
-__all__ = ("CONTROL_PREFIX", "furnish")
+__all__ = ("CONTROL_PREFIX", "mount_rooms")
 
 CONTROL_PREFIX = "/_sandbox/"
 
 
-def furnish(sandbox: Sandbox, host: str) -> None:
+def mount_rooms(sandbox: Sandbox, host: str) -> None:
     """Put the rooms of every HTTP protocol into the nodes, the control API and the page into the first."""
     for app in sandbox.nodes:
         app.add_room("/v2/", V2Room(sandbox.platform, app.node))

@@ -21,11 +21,13 @@ from sms_traffic_async.sandbox.recording import read_recording
 from sms_traffic_async.sandbox.server import Sandbox
 from sms_traffic_async.secrets import Secret
 
-__all__ = ("DEFAULT_PORTS", "ServeOptions", "serve")
+__all__ = ("ServeOptions", "serve")
 
-DEFAULT_PORTS = (8725, 8726)
-DEFAULT_SMTP_PORT = 2525
-DEFAULT_SMPP_PORTS = {"smpp_port": 4442, "smpp_port2": 4452, "smpp_tls_port": 4441, "smpp_tls_port2": 4451}
+DEFAULT_PORT = 8725
+OTHER_PORTS = {
+    "port2": 8726, "smtp_port": 2525,
+    "smpp_port": 4442, "smpp_port2": 4452, "smpp_tls_port": 4441, "smpp_tls_port2": 4451,
+}  # fmt: skip
 ENV_PREFIX = "SMS_TRAFFIC_SANDBOX_"
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -36,16 +38,16 @@ class ServeOptions:
 
     Attributes:
         host: the address to listen on.
-        port, port2: HTTP of node 1 and node 2; 0 takes a free one.
+        port: HTTP of node 1; 0 takes a free one.
+        port2: HTTP of node 2; it and the ports below are 0, a free one, where ``port`` is 0 and nothing else is said.
         port_file: a JSON file with the URLs is written here once they listen,
             and removed at the end.
         api_key, login, password: of the account that works out of the box.
         profile: a fault profile.
         seed: of the faults.
         proxied: put a byte-level fault proxy in front of every port.
-        smtp_port: of the mail server; 0 takes a free one.
-        smpp_port, smpp_port2, smpp_tls_port, smpp_tls_port2: SMPP of node 1 and node 2, plain and over TLS; ``None``
-            is 4442, 4452, 4441 and 4451, or a free one where ``port`` is 0.
+        smtp_port: of the mail server.
+        smpp_port, smpp_port2, smpp_tls_port, smpp_tls_port2: SMPP of node 1 and node 2, plain and over TLS.
         smpp_ca_file: the certificate of the authority that SMPP over TLS is to be trusted by is written here once
             it listens, and removed at the end.
         config: a TOML file with accounts, numbers, switches and pace.
@@ -57,8 +59,8 @@ class ServeOptions:
     """
 
     host: str = "127.0.0.1"
-    port: int = DEFAULT_PORTS[0]
-    port2: int = DEFAULT_PORTS[1]
+    port: int = DEFAULT_PORT
+    port2: int | None = None
     port_file: Path | None = None
     api_key: Secret = field(default=Secret(DEFAULT_API_KEY))
     login: str = DEFAULT_LOGIN
@@ -66,7 +68,7 @@ class ServeOptions:
     profile: str = "healthy"
     seed: str = "0"
     proxied: bool = False
-    smtp_port: int = DEFAULT_SMTP_PORT
+    smtp_port: int | None = None
     smpp_port: int | None = None
     smpp_port2: int | None = None
     smpp_tls_port: int | None = None
@@ -86,12 +88,17 @@ class ServeOptions:
             path = getattr(self, name)
             if path is not None:
                 object.__setattr__(self, name, Path(path))
-        for name, usual in DEFAULT_SMPP_PORTS.items():
+        for name, usual in OTHER_PORTS.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, usual if self.port else 0)
-        for name in ("port", "port2", "smtp_port", *DEFAULT_SMPP_PORTS):
+        for name in ("port", *OTHER_PORTS):
             if not 0 <= getattr(self, name) <= 65_535:
                 raise ConfigurationError(f"{name} is 0 to 65535")
+
+    @property
+    def http_ports(self) -> tuple[int, int]:
+        """Of both nodes."""
+        return self.port, self.port2 or 0
 
     @property
     def smpp_ports(self) -> tuple[int, int]:
@@ -116,7 +123,7 @@ class ServeOptions:
             variable = ENV_PREFIX + one.name.upper()
             text = environ.get(variable)
             if one.name not in values and text:
-                values[one.name] = _read(variable, text, 0 if one.name in DEFAULT_SMPP_PORTS else one.default)
+                values[one.name] = _read(variable, text, 0 if one.name in OTHER_PORTS else one.default)
         return cls(**values)
 
 
@@ -150,14 +157,14 @@ async def serve(options: ServeOptions, *, write: Callable[[str], object] | None 
     stop = asyncio.Event()
     sandbox = Sandbox(
         host=options.host,
-        ports=(options.port, options.port2),
+        ports=options.http_ports,
         api_key=options.api_key.reveal(),
         login=options.login,
         password=options.password.reveal(),
         profile=options.profile,
         seed=options.seed,
         proxied=options.proxied,
-        smtp_port=options.smtp_port,
+        smtp_port=options.smtp_port or 0,
         smpp_ports=options.smpp_ports,
         smpp_tls_ports=options.smpp_tls_ports,
         config=options.config,
@@ -223,6 +230,8 @@ def _ready_lines(sandbox: Sandbox, options: ServeOptions) -> list[str]:
         *([f"export SMS_TRAFFIC_LOGIN={DEFAULT_LOGIN}"] if own else []),
         *([f"export SMS_TRAFFIC_PASSWORD={DEFAULT_PASSWORD}"] if own else []),
         f"export SMS_TRAFFIC_NODES={first},{second}",
+        # Without TLS: nobody else knows the authority of the sandbox's certificates.
+        f"export SMS_TRAFFIC_SMPP_SERVERS={','.join(sandbox.smpp.servers(tls=False))}",
         "ready",
     ]
 

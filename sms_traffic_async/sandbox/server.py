@@ -24,7 +24,7 @@ from sms_traffic_async.sandbox.outcomes import Outcomes
 from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.pushes import Pushes
 from sms_traffic_async.sandbox.recording import Recorder, read_recording
-from sms_traffic_async.sandbox.rooms import furnish
+from sms_traffic_async.sandbox.rooms import mount_rooms
 from sms_traffic_async.sandbox.search import matcher
 from sms_traffic_async.sandbox.smpp import Smsc
 from sms_traffic_async.sandbox.smtp_replies import Replies
@@ -125,7 +125,7 @@ class Sandbox:
         self.platform.faults.profile(profile, seed)
         self._begun = (self.platform.switches, self.platform.life.pace)
         self.nodes: tuple[NodeApp, ...] = tuple(NodeApp(self.platform, node) for node in NODES)
-        furnish(self, host)
+        mount_rooms(self, host)
         self.proxies: tuple[FaultProxy, ...] = ()
         self.smtp_proxy: FaultProxy | None = None
         self._smtp_port = smtp_port
@@ -210,7 +210,7 @@ class Sandbox:
         if self._smtp is not None:
             self.smtp_proxy = await FaultProxy.start(self._host, self._smtp.port, host=self._host)
             stack.push_async_callback(self.smtp_proxy.aclose)
-        await self.smpp.shield(stack)
+        await self.smpp.start_proxies(stack)
 
     def _accounts(self) -> Accounts:
         api_key, login, password = self._credentials

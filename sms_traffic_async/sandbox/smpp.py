@@ -19,10 +19,10 @@ from sms_traffic_async.protocols.smpp.pdu import DeliverSm
 from sms_traffic_async.sandbox.certificates import Certificates, make_certificates
 from sms_traffic_async.sandbox.effects import How
 from sms_traffic_async.sandbox.platform import Platform
+from sms_traffic_async.sandbox.smpp_deliveries import Deliveries
 from sms_traffic_async.sandbox.smpp_desk import Desk, Sender
 from sms_traffic_async.sandbox.smpp_inbound import Inbound
 from sms_traffic_async.sandbox.smpp_link import Link
-from sms_traffic_async.sandbox.smpp_mail import Mail
 from sms_traffic_async.sandbox.smpp_receipts import Receipts
 from sms_traffic_async.sandbox.smpp_requests import Requests
 from sms_traffic_async.sandbox.smpp_slots import Slots
@@ -56,7 +56,7 @@ class Smsc:
         platform: what stands behind it.
         ports: by node and whether it is TLS; empty while nobody listens.
         proxies: the fault proxies in front of them, where there are any.
-        mail: receipts and inbound messages that wait.
+        deliveries: receipts and inbound messages that wait.
         slots: who holds which receiver's place.
     """
 
@@ -66,11 +66,11 @@ class Smsc:
         self._certificates: Certificates | None = None
         self.ports: dict[tuple[int, bool], int] = {}
         self.proxies: dict[tuple[int, bool], FaultProxy] = {}
-        self.mail: Mail = Mail(platform)
+        self.deliveries: Deliveries = Deliveries(platform)
         self.slots: Slots = Slots(platform)
         self._desk = Desk(platform)
-        self._receipts = Receipts(platform, self.mail)
-        self._inbound = Inbound(platform, self.mail)
+        self._receipts = Receipts(platform, self.deliveries)
+        self._inbound = Inbound(platform, self.deliveries)
         self.requests: Requests = Requests(platform, self._desk, self.slots, self._receipts)
         platform.inbound.ways.append(self._inbound.deliver)
         self._servers: list[asyncio.Server] = []
@@ -93,7 +93,7 @@ class Smsc:
             self._certificates = await make_certificates(self._host)
             await self._listen(over_tls, self._certificates.server)
 
-    async def shield(self, stack: AsyncExitStack) -> None:
+    async def start_proxies(self, stack: AsyncExitStack) -> None:
         """Put a fault proxy in front of every port; ``address()`` then leads through them."""
         from sms_traffic_async.sandbox.network import FaultProxy
 
@@ -151,7 +151,7 @@ class Smsc:
     def outstanding(self) -> int:
         """What receivers are still to have: receipts that are due, wait or have no answer, and messages that wait."""
         written = sum(link.session.in_flight for link in self._links)
-        return self._receipts.due + self.mail.waiting() + written
+        return self._receipts.due + self.deliveries.waiting() + written
 
     def deliver(self, pdu: DeliverSm, *, login: str = "", node: int = 1) -> None:
         """Send one deliver_sm as it is to a login's receiver: binary, in a foreign coding, damaged.
@@ -202,8 +202,8 @@ class Smsc:
             self._gone.set()
 
     def reset(self) -> None:
-        """Forget letters, counts, ghosts and what waits for its other parts; links stay bound."""
-        self.mail.clear()
+        """Forget deliveries, counts, ghosts and what waits for its other parts; links stay bound."""
+        self.deliveries.clear()
         self.slots.clear_ghosts()
         self._desk.clear()
         self._receipts.clear()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.sandbox.control_answers import Endpoint, answer, body_of
 from sms_traffic_async.sandbox.smpp import Smsc
 
 if TYPE_CHECKING:
     from sms_traffic_async.sandbox.server import Sandbox
 
 __all__ = ("smpp_json", "smpp_routes")
-
-Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 def smpp_json(smsc: Smsc) -> dict[str, Any]:
@@ -29,8 +25,8 @@ def smpp_json(smsc: Smsc) -> dict[str, Any]:
         ],
         "bound": [link._asdict() for link in smsc.bound],
         "ghosts": [{"node": node, "system_id": system_id} for node, system_id in smsc.slots.ghosts()],
-        "waiting": smsc.mail.waiting(),
-        "letters": dict(smsc.mail.counts),
+        "waiting": smsc.deliveries.waiting(),
+        "deliveries": dict(smsc.deliveries.counts),
     }
 
 
@@ -39,33 +35,25 @@ def smpp_routes(sandbox: Sandbox) -> tuple[tuple[str, str, Endpoint], ...]:
     smsc = sandbox.smpp
 
     async def show(_request: Request) -> Response:
-        return _json(smpp_json(smsc))
+        return answer(smpp_json(smsc))
 
     async def unbind(request: Request) -> Response:
         node, _ = await _which(request, ())
-        return _json({"unbound": smsc.unbind(node=node)})
+        return answer({"unbound": smsc.unbind(node=node)})
 
     async def drop(request: Request) -> Response:
         node, how = await _which(request, ("rst", "fin"))
-        return _json({"dropped": smsc.drop(node=node, how="fin" if how == "fin" else "rst")})
+        return answer({"dropped": smsc.drop(node=node, how="fin" if how == "fin" else "rst")})
 
     return ("GET", "smpp", show), ("POST", "smpp/unbind", unbind), ("POST", "smpp/drop", drop)
 
 
-def _json(value: Any) -> Response:
-    return Response(orjson.dumps(value), 200, _HEADERS, "application/json")
-
-
 async def _which(request: Request, ways: tuple[str, ...]) -> tuple[int | None, str | None]:
     """The node, or both; and how."""
-    try:
-        value = orjson.loads(await request.body() or b"{}")
-    except orjson.JSONDecodeError:
-        raise ConfigurationError("the body is not JSON") from None
+    body = await body_of(request)
     known = {"node", "how"} if ways else {"node"}
-    if not isinstance(value, dict) or not cast("dict[str, Any]", value).keys() <= known:
+    if not body.keys() <= known:
         raise ConfigurationError(f"the body is an object with {' and '.join(sorted(known))}, or empty")
-    body = cast("dict[str, Any]", value)
     node, how = body.get("node"), body.get("how")
     if isinstance(node, bool) or node not in {None, 1, 2}:
         raise ConfigurationError("node is 1 or 2")

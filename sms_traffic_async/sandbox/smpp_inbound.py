@@ -9,7 +9,7 @@ from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.protocols.smpp.pdu import DeliverSm, Tlvs
 from sms_traffic_async.protocols.smpp.vocabulary import Tag
 from sms_traffic_async.sandbox.platform import Platform
-from sms_traffic_async.sandbox.smpp_mail import Letter, Mail
+from sms_traffic_async.sandbox.smpp_deliveries import Deliveries, Delivery
 from sms_traffic_async.sandbox.store import StoredMessage
 from sms_traffic_async.sandbox.switches import SmppInboundCoding, SmppInboundParts
 from sms_traffic_async.text import STANDARD, Encoding, Segments, segment
@@ -28,9 +28,9 @@ _DIGITS: Final = (1, 1)
 class Inbound:
     """Hands messages of subscribers on to whoever is bound to receive."""
 
-    def __init__(self, platform: Platform, mail: Mail) -> None:
+    def __init__(self, platform: Platform, deliveries: Deliveries) -> None:
         self._platform = platform
-        self._mail = mail
+        self._deliveries = deliveries
         self._references = count(1)
 
     def deliver(self, message: StoredMessage) -> None:
@@ -60,7 +60,7 @@ class Inbound:
             LocalProtocolError: a field of it does not fit its place.
         """
         pdu.body()
-        self._mail.box(login).post(Letter(pdu, operation="inbound", node=node, message_id=message_id))
+        self._deliveries.of(login).post(Delivery(pdu, operation="inbound", node=node, message_id=message_id))
 
 
 def inbound_pdus(

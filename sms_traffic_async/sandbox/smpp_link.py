@@ -1,4 +1,4 @@
-"""One connection of a client: octets to events, events to answers, letters to deliver_sms.
+"""One connection of a client: octets to events, events to answers, deliveries to deliver_sms.
 
 Heartbeats, unfinished PDUs and unanswered deliver_sms are timed by the loop: a
 link lives in the time of its two ends, and a test that moves the platform's
@@ -28,8 +28,8 @@ from sms_traffic_async.protocols.smpp.protocol import (
 )
 from sms_traffic_async.protocols.smpp.vocabulary import BindMode
 from sms_traffic_async.sandbox.http_breakage import end_transport
+from sms_traffic_async.sandbox.smpp_deliveries import Delivery, DeliveryQueue
 from sms_traffic_async.sandbox.smpp_desk import Sender
-from sms_traffic_async.sandbox.smpp_mail import Letter, Mailbox
 
 if TYPE_CHECKING:
     from sms_traffic_async.sandbox.smpp import Smsc
@@ -61,7 +61,7 @@ class Link(asyncio.Protocol):
         self._smsc = smsc
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._box: Mailbox | None = None
+        self._queue: DeliveryQueue | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
         self._pump_due = False
@@ -147,7 +147,7 @@ class Link(asyncio.Protocol):
         self._react()
 
     def pump_soon(self) -> None:
-        """Letters may wait: deliver them in the next turn of the loop."""
+        """Deliveries may wait: deliver them in the next turn of the loop."""
         if not self._pump_due:
             self._pump_due = True
             self._smsc.platform.clock.stir()
@@ -191,12 +191,12 @@ class Link(asyncio.Protocol):
 
     def _told(self, event: Event) -> None:
         if isinstance(event, Answered):
-            letter: Letter = event.token
-            if self._box is not None:
-                self._box.answered(letter, int(event.response.command_status))
+            delivery: Delivery = event.token
+            if self._queue is not None:
+                self._queue.answered(delivery, int(event.response.command_status))
         elif isinstance(event, Expired):
-            if self._box is not None:
-                self._box.put_back((event.token,))
+            if self._queue is not None:
+                self._queue.put_back((event.token,))
         elif isinstance(event, Ended):
             self._ended(event)
 
@@ -209,8 +209,8 @@ class Link(asyncio.Protocol):
             self.sender = None
             return
         if bind.mode.receives:
-            self._box = self._smsc.mail.box(sender.principal.login)
-            self._box.join(self)
+            self._queue = self._smsc.deliveries.of(sender.principal.login)
+            self._queue.join(self)
             if self.coalesce:
                 self._pump()
             else:
@@ -219,34 +219,34 @@ class Link(asyncio.Protocol):
                 self._loop.call_later(A_MOMENT, self._pump_now)
 
     def _pump(self) -> None:
-        box, session = self._box, self.session
-        if box is None or self._full:
+        queue, session = self._queue, self.session
+        if queue is None or self._full:
             return
         now = self._loop.time()
         while session.room > 0:
-            letter = box.next_for(self)
-            if letter is None:
+            delivery = queue.next_for(self)
+            if delivery is None:
                 return
-            drop, letter.drop = letter.drop, None
+            drop, delivery.drop = delivery.drop, None
             if drop is None or drop.when == "after":
-                session.request(letter.pdu, now, token=letter)
+                session.request(delivery.pdu, now, token=delivery)
             else:
-                box.put_back((letter,))
+                queue.put_back((delivery,))
             if drop is not None:
                 self.end(rst=drop.how == "rst")
                 return
 
     def _ended(self, event: Ended) -> None:
-        box, self._box = self._box, None
+        queue, self._queue = self._queue, None
         sender = self.sender
         if sender is not None:
             ghost = 0.0
             if event.reason not in _NOTICED:
                 ghost = self._smsc.platform.switches.smpp_ghost if self.ghost is None else self.ghost
             self._smsc.slots.leave(self.node, sender.system_id, self, ghost=ghost)
-        if box is not None:
-            box.leave(self)
-            box.put_back((*event.unanswered, *event.unsent))
+        if queue is not None:
+            queue.leave(self)
+            queue.put_back((*event.unanswered, *event.unsent))
 
     def _flush(self) -> None:
         data = self.session.data_to_send()

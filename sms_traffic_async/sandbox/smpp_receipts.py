@@ -12,7 +12,7 @@ from sms_traffic_async.protocols.smpp.pdu import DeliverSm, SubmitSm, Tlvs
 from sms_traffic_async.protocols.smpp.vocabulary import Tag
 from sms_traffic_async.sandbox.life import FINAL, StatusChange, final_of
 from sms_traffic_async.sandbox.platform import Platform
-from sms_traffic_async.sandbox.smpp_mail import Letter, Mail
+from sms_traffic_async.sandbox.smpp_deliveries import Deliveries, Delivery
 from sms_traffic_async.sandbox.store import StoredMessage
 from sms_traffic_async.sandbox.switches import SmppIds
 from sms_traffic_async.statuses import MessageStatus, receipt_state
@@ -45,9 +45,9 @@ class _Wanted(NamedTuple):
 class Receipts:
     """Writes receipts when a message's status changes."""
 
-    def __init__(self, platform: Platform, mail: Mail) -> None:
+    def __init__(self, platform: Platform, deliveries: Deliveries) -> None:
         self._platform = platform
-        self._mail = mail
+        self._deliveries = deliveries
         self._wanted: OrderedDict[str, list[_Wanted]] = OrderedDict()
         platform.life.listeners.append(self._changed)
 
@@ -99,8 +99,8 @@ class Receipts:
             due = bool(asked & WANTED_IN_BETWEEN)
         if due:
             pdu = _receipt(message, one, status, error, at, final=final, ids=self._platform.switches.smpp_ids)
-            letter = Letter(pdu, operation="receipt", node=message.node, message_id=one.part_id)
-            self._mail.box(message.login).post(letter)
+            delivery = Delivery(pdu, operation="receipt", node=message.node, message_id=one.part_id)
+            self._deliveries.of(message.login).post(delivery)
         return due
 
 

@@ -69,7 +69,7 @@ class Slots:
         else:
             del self._holders[key]
 
-    def haunt(self, node: int, system_id: str, seconds: float) -> None:
+    def add_ghost(self, node: int, system_id: str, seconds: float) -> None:
         """Put a ghost into a free place: somebody was there, and the platform believes that he still is."""
         key = _Key(node, system_id)
         if not self._is_taken(key):

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 from sms_traffic_async.sandbox.accounts import Principal
 from sms_traffic_async.sandbox.classic import Placed, PlacedRow, find, place, sign_in
 from sms_traffic_async.sandbox.http_breakage import HTML
-from sms_traffic_async.sandbox.http_call import Answer, Call
+from sms_traffic_async.sandbox.http_call import Answer, Call, too_many_requests
 from sms_traffic_async.sandbox.http_v1_answers import XML, tag
 from sms_traffic_async.sandbox.http_v1_order import Refused
 from sms_traffic_async.sandbox.http_v1_queries import UNKNOWN_MESSAGE
@@ -84,8 +84,7 @@ class SoapRoom:
 
     def throttled(self, retry_after: str | None) -> Answer:
         """HTTP 429; the document knows none for SOAP, a server in front of it may."""
-        extra = () if retry_after is None else ((b"retry-after", retry_after.encode()),)
-        return Answer(429, b"Too Many Requests", (*HTML, *extra))
+        return too_many_requests(retry_after)
 
     def temporary(self, call: Call) -> Answer:
         """Code 1000 in a Status; a fault where there is no request to answer."""

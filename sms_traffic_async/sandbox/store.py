@@ -40,7 +40,7 @@ class StoredMessage:
         part_ids: one id a part (v1, SOAP); empty where the message has one id.
         direction: ``mt`` to a subscriber, ``mo`` from one.
         protocol: how it came.
-        node: that took it, 0 or 1.
+        node: that took it, 1 or 2.
         request_id: of the request it came in.
         ip: that it came from.
         login: whose it is.

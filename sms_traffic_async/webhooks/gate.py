@@ -51,10 +51,10 @@ class Gate:
     """
 
     def __init__(self, secret: Secret | str | Iterable[Secret | str] | None, options: WebhookOptions) -> None:
-        given = () if secret is None else (secret,) if isinstance(secret, Secret | str) else tuple(secret)
-        self._secrets = tuple(Secret(one) for one in given)
-        fits = secret is None or (given != () and all(_fits(one) for one in self._secrets))
-        del secret, given  # a traceback printed with locals shows this frame
+        given = hidden(secret)
+        fits = given is None or (given != () and all(map(_fits, given)))
+        self._secrets = given or ()
+        del secret  # a traceback printed with locals shows this frame
         if not fits:
             raise ConfigurationError(
                 f"a webhook secret is {SECRET_LEAST} to {_SECRET_MOST} letters, digits or - . _ ~: "

@@ -81,7 +81,7 @@ class Platform:
         }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: it is a thread
 def _platform() -> Iterator[Platform]:
     with Platform() as platform:
         yield platform

@@ -310,13 +310,13 @@ def test_no_money_ends_it_and_resume_goes_on(cli: Command, platform: Platform, t
 
 
 def test_a_wrong_key_ends_it_at_once(cli: Command, platform: Platform, tmp_path: Path) -> None:
-    file = orders(tmp_path / "orders.csv", 3000)
+    file = orders(tmp_path / "orders.csv", 1000)
     done = cli("bulk", str(file), "--text", TEXT, SMS_TRAFFIC_API_KEY="1837/wrongwrongwrongwrongwrong")
     assert done.code == 4
     assert "AuthenticationFailed" in done.err
     assert not accepted(platform)
     assert cli("bulk", str(file), "--text", TEXT, "--resume").code == 0
-    assert outcomes(tmp_path / "orders.csv.results.csv") == {"accepted": 3000}
+    assert outcomes(tmp_path / "orders.csv.results.csv") == {"accepted": 1000}
 
 
 def start(platform: Platform, *arguments: str, stdin: Any = None) -> subprocess.Popen[str]:

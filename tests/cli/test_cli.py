@@ -79,14 +79,14 @@ def test_the_demo_for_people() -> None:
 
 
 def test_the_sandbox_leads_a_client_to_itself_and_ends_with_ctrl_c() -> None:
-    ports = ("--port", "0", "--port2", "0", "--smtp-port", "0")
-    process = subprocess.Popen([*MODULE, "sandbox", *ports, "--json"], stdout=subprocess.PIPE, env=environment())
+    process = subprocess.Popen([*MODULE, "sandbox", "--port", "0", "--json"], stdout=subprocess.PIPE, env=environment())
     assert process.stdout is not None
     with process.stdout:
         ready = json.loads(process.stdout.readline())
         assert ready["event"] == "ready"
         assert ",".join(ready["nodes"]) == ready["environment"]["SMS_TRAFFIC_NODES"]
         assert re.fullmatch(r"127\.0\.0\.1:\d+", ready["smtp"])
+        assert ready["environment"]["SMS_TRAFFIC_SMPP_SERVERS"] == ready["smpp"]
         done = command("send", "79161112233", "text", "--json", **ready["environment"])
         assert done.returncode == 0, done.stderr
         process.send_signal(signal.SIGINT)

@@ -33,7 +33,7 @@ def test_bash_completes_commands_options_and_choices(cli: Command, tmp_path: Pat
     assert bash(script, "sms-traffic", "bu") == ["bulk"]
     assert bash(script, "sms-traffic", "lists", "") == ["show", "add", "remove"]
     assert bash(script, "sms-traffic", "bulk", "--dup") == ["--duplicates"]
-    assert bash(script, "sms-traffic", "send", "--via", "") == ["v2", "v1", "soap", "smtp"]
+    assert bash(script, "sms-traffic", "send", "--via", "") == ["v2", "v1", "soap", "smpp", "smtp"]
 
 
 def test_fish_completes_commands(cli: Command, tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_all_is_well(cli: Command, platform: Platform) -> None:
         assert checks["http connection", node]["message"] == "connected, without TLS"
         for via in ("v2", "v1"):
             assert float(checks[f"balance {via}", node]["facts"]["balance"]) > 0
+    assert checks["http clock", first]["facts"] == {"status": 200, "ahead_seconds": 0.0}
     assert checks["http clock", second]["facts"] == {"status": 404, "ahead_seconds": 0.0}
     ports = checks["soap wsdl", first]["facts"]["ports"]
     assert ports["Node1Soap12"] == f"http://{first}/soap.php"

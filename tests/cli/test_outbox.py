@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox import Outbox
+from sms_traffic_async.sandbox import Drop, FaultRule
 from tests.cli.conftest import Command, Platform
 
 
@@ -44,12 +45,49 @@ def test_init_status_retry_and_purge(cli: Command, tmp_path: Path) -> None:
     assert cli("outbox", "status").code == 4
 
 
+def test_cancel_and_resolve(cli: Command, tmp_path: Path) -> None:
+    path = str(tmp_path / "o.db")
+    filled(tmp_path / "o.db", 2)
+    assert cli("outbox", "cancel", "k0", "--json", "--outbox", path).records == [{"cancelled": 1}]
+    shown = cli("outbox", "status", "--state", "cancelled", "--json", "--outbox", path)
+    assert [(row["key"], row["state"]) for row in shown.records] == [("k0", "cancelled")]
+    refused = cli("outbox", "cancel", "k1", "nobody", "--json", "--outbox", path)
+    assert (refused.code, refused.records) == (3, [{"cancelled": 1}])
+    assert "nobody: is not in a state to be cancelled" in refused.err
+    refused = cli("outbox", "resolve", "k0", "--as", "final", "--json", "--outbox", path)
+    assert (refused.code, refused.records) == (3, [{"resolved": 0}])
+    assert "k0: is not unknown" in refused.err
+    assert cli("outbox", "cancel", "--outbox", path).code == 2
+    assert cli("outbox", "resolve", "k0", "--outbox", path).code == 2
+
+
+def test_an_unknown_message_is_resolved(cli: Command, platform: Platform, tmp_path: Path) -> None:
+    path = str(tmp_path / "o.db")
+    filled(tmp_path / "o.db", 1)
+    platform.do(lambda sandbox: sandbox.faults.add(FaultRule(effect=Drop(when="after"), operation="send")))
+    sent = cli("worker", "--outbox", path, "--until-empty", "--via", "v1")
+    assert sent.code == 6, sent.err
+    done = cli("outbox", "resolve", "k0", "--as", "accepted", "--json", "--outbox", path)
+    assert (done.code, done.records) == (0, [{"resolved": 1}])
+    shown = cli("outbox", "status", "k0", "--json", "--outbox", path)
+    assert shown.records[0]["state"] == "accepted"
+
+
 def test_the_worker_empties_it(cli: Command, platform: Platform, tmp_path: Path) -> None:
     ids = filled(tmp_path / "o.db", 30)
     done = cli("worker", "--outbox", str(tmp_path / "o.db"), "--until-empty", "--json")
     assert done.code == 0, done.err
     assert sum(one["messages"] for one in done.records if one["state"] in {"accepted", "final"}) == 30
     assert all(platform.sandbox.accepted.times(one) == 1 for one in ids)
+
+
+def test_an_empty_outbox_is_no_empty_table(cli: Command, platform: Platform, tmp_path: Path) -> None:
+    arguments = ("worker", "--outbox", str(tmp_path / "o.db"), "--until-empty")
+    done = cli(*arguments)
+    assert (done.code, done.out) == (0, "nothing was waiting\n")
+    done = cli(*arguments, "--json")
+    assert (done.code, done.out) == (0, "")
+    assert not platform.sandbox.accepted
 
 
 def test_sigterm_ends_the_worker_in_order_and_its_health_can_be_asked(platform: Platform, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 import threading
 
+import pytest
+
+from sms_traffic_async.cli import control
 from tests.cli.conftest import Command, Platform
 
 PHONE = "79161112233"
@@ -20,6 +23,27 @@ def test_the_inbox_lists_and_searches(cli: Command, platform: Platform) -> None:
     assert "Заказ готов" in found.out
     assert "1234" not in found.out
     assert cli("sandbox", "inbox", "nonsense:1", *node(platform)).code == 1
+
+
+def test_a_table_has_the_time_to_the_second_and_json_all_of_it(cli: Command, platform: Platform) -> None:
+    cli("send", PHONE, "Ваш код 1234")
+    moment = platform.do(lambda sandbox: sandbox.clock.datetime(sandbox.messages[0].submitted_at))
+    (told,) = cli("sandbox", "inbox", "--json", *node(platform)).records
+    assert told["submitted_at"] == moment.isoformat(timespec="milliseconds")
+    row = cli("sandbox", "inbox", *node(platform)).out.splitlines()[-1]
+    assert row.startswith(f"{moment:%m-%d %H:%M:%S}  v2")
+
+
+def test_the_sandbox_is_found_by_the_variables_that_it_prints(
+    cli: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "DEFAULT_SANDBOX", "http://127.0.0.1:9")
+    platform.do(lambda sandbox: sandbox.inbound(sender=PHONE, recipient="3299", text="да"))
+    assert [one["text"] for one in cli("sandbox", "inbox", "--json").records] == ["да"]
+    for others in ("https://api.smstraffic.ru", ""):
+        done = cli("sandbox", "inbox", SMS_TRAFFIC_NODES=others)
+        assert done.code == 4
+        assert "no sandbox answers at http://127.0.0.1:9:" in " ".join(done.err.split())
 
 
 def test_the_newest_code_for_a_script(cli: Command, platform: Platform) -> None:

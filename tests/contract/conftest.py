@@ -50,6 +50,7 @@ async def target(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
     if request.param == "live":
         yield live()
         return
+    request.getfixturevalue("asks_soon")
     async with Sandbox(pace=Pace(send=0, buffer=0, final=0.05), smtp_port=None) as sandbox:
         _, login, password = sandbox.credentials
         smpp = sandbox.smpp_options(system_id=login, password=Secret(password))

@@ -49,7 +49,7 @@ def _levels() -> Iterator[None]:
         logger.setLevel(level)
 
 
-@pytest.mark.usefixtures("_levels")
+@pytest.mark.usefixtures("_levels", "asks_soon")
 @pytest.mark.parametrize("source", blocks())
 async def test_block(source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Plain code is run; each coroutine function it defines is awaited with what its parameters ask for."""

@@ -40,6 +40,14 @@ def test_the_reference_shows_every_public_name() -> None:
     assert not [name for name in public if id(value_of(name)) not in known and not name.endswith("__version__")]
 
 
+def test_the_reference_shows_methods() -> None:
+    """A filter without an exclamation mark keeps nothing but what it names: it once hid every method."""
+    options = SITE["plugins"]["mkdocstrings"]["handlers"]["python"]["options"]
+    assert all(one.startswith("!") for one in options["filters"])
+    session = (ROOT / "docs" / "api" / "session.md").read_text(encoding="utf-8")
+    assert "::: sms_traffic_async.SmsTraffic\n    options:\n      inherited_members: true\n" in session
+
+
 def test_the_picture_shows_the_house_as_it_is() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "_generate_picture.py"))
     drawn = (ROOT / "docs" / "images" / "house.svg").read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ async def test_without_a_key_nothing_is_repeated_but_by_choice(via: Unkeyed, on_
     assert (verdicts.lost, verdicts.false_refusals, verdicts.missing, verdicts.wrong_answers) == (0, 0, 0, 0)
     assert (repeats.unexplained, repeats.past_most) == (0, 0)
     assert sum(faults.values()) >= UNKEYED_COUNT / 10
-    assert repeats.events.total() >= UNKEYED_COUNT / 20
+    assert repeats.events.total() >= UNKEYED_COUNT / 30  # how many depends on the turns that anyio and httpx take
     if on_unknown == "raise":
         assert repeats.twice == 0
         assert verdicts.unknown == repeats.events.total()  # each is told, and once

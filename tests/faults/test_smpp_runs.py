@@ -1,8 +1,7 @@
-"""The small forms of the SMPP fault runs: F1, F3, F8, F9, F11, and what judges the soak."""
+"""The small forms of the SMPP fault runs: F1, F3, F8, F9 and F11."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +13,6 @@ from sms_traffic_async.settings import OnUnknown
 from tests.faults.run_smpp import MOST_ACCEPTANCES, PartHistory, broken, smpp_run
 from tests.faults.smpp_cuts import cut_run
 from tests.faults.smpp_figures import IN_FLIGHT, failover_run, stop_run, throttle_run
-from tests.soak.run_soak import MOST_GROWTH, Sample, slope
 from tests.support.virtual_loop import virtual
 
 pytestmark = pytest.mark.usefixtures("no_tasks_left")
@@ -97,14 +95,3 @@ async def test_a_stop_with_a_full_window() -> None:
     assert found.accepted > found.unknown > 0
     assert (found.unsettled, found.false) == (0, 0)
     assert found.slowest <= 10 + 5 + 1
-
-
-def test_a_slope_is_seen() -> None:
-    flat = Sample(
-        seconds=0, sent=0, open=0, receipts=0, reconnects=0, megabytes=50, blocks=9, tasks=2, descriptors=9, worst_ms=1
-    )
-    minutes = [replace(flat, seconds=60.0 * minute) for minute in range(10)]
-    assert slope(minutes) == 0
-    growing = [replace(one, megabytes=50 + one.seconds / 60) for one in minutes]
-    assert slope(growing) == pytest.approx(1.0)
-    assert slope(growing) > MOST_GROWTH

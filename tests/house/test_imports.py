@@ -1,7 +1,9 @@
-"""The direction of imports, and what a module may know (docs/architecture.md, "Rules of the house")."""
+"""The direction of imports, and what a module may know (docs/architecture.md, "Rules")."""
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,18 +52,41 @@ def dotted(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@dataclass
+class Facts:
+    """What is looked at in a module. The trees of all of them together would be a burden to every later test."""
+
+    docstring: bool
+    offers: list[ast.expr]
+    lines: int
+    imports: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    relative: list[int] = field(default_factory=list[int])
+    functions: list[tuple[str, int, int]] = field(default_factory=list[tuple[str, int, int]])
+
+
+@cache
+def facts(path: Path) -> Facts:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    offers = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets)
+    ]
+    found = Facts(docstring=bool(ast.get_docstring(tree)), offers=offers, lines=text.count("\n"))
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            found.imports += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: relative import"
-            yield node.lineno, node.module or ""
+            found.imports.append((node.lineno, node.module or ""))
+            found.relative += [node.lineno] * bool(node.level)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.functions.append((node.name, node.lineno, (node.end_lineno or 0) - node.lineno))
+    return found
 
 
 def own_imports(path: Path) -> Iterator[tuple[int, str]]:
-    for line, name in imports(path):
+    for line, name in facts(path).imports:
         if name == PACKAGE or name.startswith(PACKAGE + "."):
             yield line, name[len(PACKAGE) + 1 :]
 
@@ -78,6 +103,7 @@ def within(module: str, prefix: str) -> bool:
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_imports_go_down(path: Path) -> None:
     here = dotted(path)
+    assert not facts(path).relative, f"{path}: relative imports"
     if not here:
         return  # the package's face hands names on, lazily
     for line, name in own_imports(path):
@@ -96,30 +122,24 @@ def test_only_the_outer_rooms_see_the_sandbox(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name in PURE_NAMES], ids=dotted)
 def test_wire_modules_are_pure(path: Path) -> None:
-    for line, name in imports(path):
+    for line, name in facts(path).imports:
         assert name.split(".")[0] not in IMPURE, f"{path}:{line}: a pure module imports {name}"
         assert not name.endswith((".client", ".session", ".settings")), f"{path}:{line}: a pure module imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_every_module_names_what_it_offers(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree), f"{path}: no docstring"
+    found = facts(path)
+    assert found.docstring, f"{path}: no docstring"
     if path.name == "_version.py":
         return
-    offers = [
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets)
-    ]
-    assert offers, f"{path}: no __all__"
-    assert isinstance(offers[0], ast.Tuple), f"{path}: __all__ is not a tuple"
+    assert found.offers, f"{path}: no __all__"
+    assert isinstance(found.offers[0], ast.Tuple), f"{path}: __all__ is not a tuple"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_rooms_stay_small(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= 400, f"{path}: past 400 lines it is two ideas"
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            assert (node.end_lineno or 0) - node.lineno <= 60, f"{path}:{node.lineno}: {node.name} is too long"
+    found = facts(path)
+    assert found.lines <= 400, f"{path}: past 400 lines it is two ideas"
+    for name, line, length in found.functions:
+        assert length <= 60, f"{path}:{line}: {name} is too long"

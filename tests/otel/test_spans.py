@@ -14,6 +14,7 @@ from opentelemetry import trace
 
 from sms_traffic_async import InvalidMessage, Message, NotSent, Rejected
 from sms_traffic_async.messages import Via
+from sms_traffic_async.otel import OtelHooks
 from sms_traffic_async.outbox.outbox import Outbox
 from sms_traffic_async.sandbox import Sandbox
 from sms_traffic_async.sandbox.pushes_settings import InboundSettings, PushSettings
@@ -207,6 +208,34 @@ async def test_subscribers_messages_are_processed_in_a_span(sandbox: Sandbox, co
     assert "reader" in sources
 
 
+async def test_statuses_that_are_read_are_processed_in_a_span_that_is_linked_to_the_send(
+    sandbox: Sandbox, collector: Collector
+) -> None:
+    async with session(sandbox, collector.hooks) as sms:
+        async with sms.updates(finals_only=True) as updates:
+            await sms.send(NUMBER, "Код")
+            async for update in updates:
+                assert update.is_delivered
+                await asyncio.sleep(2.0)
+                break
+            updates.ack()
+        send, process = collector.span("send sms"), collector.span("process sms")
+    assert [link.context.span_id for link in process.links] == [id_of(send)]
+    assert attributes_of(process)["sms_traffic.kind"] == "statuses"
+    assert attributes_of(process)["sms_traffic.source"] == "reader"
+    assert collector.total("messaging.client.consumed.messages", kind="statuses", source="reader") == 1
+    assert collector.points("messaging.process.duration")[0].sum == pytest.approx(2.0)
+
+
+async def test_a_callback_is_told_of_once(sandbox: Sandbox, collector: Collector) -> None:
+    async with session(sandbox, collector.hooks) as sms:
+        told = asyncio.Event()
+        sms.on_status(lambda _update: told.set())
+        await sms.send(NUMBER, "Код")
+        await told.wait()
+    assert attributes_of(collector.span("process sms"))["sms_traffic.source"] == "callback"
+
+
 async def test_an_outbox_sends_in_spans(tmp_path: Path, sandbox: Sandbox, collector: Collector) -> None:
     async with Outbox(tmp_path / "outbox.db", clock=VirtualClock(), hooks=collector.hooks) as outbox:
         await outbox.enqueue_many([Message(to=f"7916111{number:04}", text="Заказ готов") for number in range(30)])
@@ -216,6 +245,41 @@ async def test_an_outbox_sends_in_spans(tmp_path: Path, sandbox: Sandbox, collec
     assert sum(attributes_of(span).get("messaging.batch.message_count", 1) for span in sends) == 30
     for request in collector.spans("POST v2.send"):
         assert parent_of(request) in {id_of(span) for span in sends}
+
+
+@pytest.mark.parametrize("via", ["v2", "smpp"])
+async def test_a_trace_goes_on_behind_an_outbox(
+    tmp_path: Path, sandbox: Sandbox, collector: Collector, via: Via
+) -> None:
+    path, origins = tmp_path / "outbox.db", set()
+    async with Outbox(path, clock=VirtualClock(), hooks=collector.hooks) as outbox:
+        for number in range(2):
+            with collector.tracer.start_as_current_span("order") as order:
+                await outbox.enqueue(Message(to=f"7916111{number:04}", text="Заказ готов"))
+            origins.add(id_of(order))
+        await outbox.enqueue(Message(to="79161112222", text="Заказ готов"))  # nothing is traced here
+    async with (
+        Outbox(path, clock=VirtualClock()) as outbox,  # the worker's, in another process
+        session(sandbox, collector.hooks) as sms,
+    ):
+        await outbox.run(sms, via=via, until_empty=True)
+    sends = collector.spans("send sms")
+    assert len(sends) == (1 if via == "v2" else 3)
+    assert {link.context.span_id for span in sends for link in span.links} == origins
+    assert all(len(span.links) == (2 if via == "v2" else 1) or not span.links for span in sends)
+
+
+async def test_a_broken_traceparent_is_no_link(tmp_path: Path, sandbox: Sandbox, collector: Collector) -> None:
+    class Careless(OtelHooks):
+        def traceparent(self) -> str:
+            return "00-nonsense"
+
+    hooks = Careless(tracer_provider=collector.tracers)
+    async with Outbox(tmp_path / "outbox.db", clock=VirtualClock(), hooks=hooks) as outbox:
+        await outbox.enqueue(Message(to=NUMBER, text="Заказ готов"))
+        async with session(sandbox, collector.hooks) as sms:
+            await outbox.run(sms, until_empty=True)
+    assert not collector.span("send sms").links
 
 
 async def test_nothing_personal_is_in_any_attribute(sandbox: Sandbox, collector: Collector) -> None:

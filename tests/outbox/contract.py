@@ -120,6 +120,15 @@ class StoreContract:
         assert await rig.store.settle(third, [])  # nothing is known: it stays what it is
         assert (await rig.one()).id == first.id
 
+    async def test_a_trace_stays_with_its_message(self, rig: Rig) -> None:
+        traced = entry(trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        await rig.store.add([entry(), traced])
+        first = await rig.one()
+        assert [member.trace for member in first.members] == [None, traced.trace]
+        assert await rig.store.begin(first)
+        await rig.wait(LEASE + 2)
+        assert (await rig.one()).members[1].trace == traced.trace
+
     async def test_a_lease_that_is_renewed_holds(self, rig: Rig) -> None:
         await rig.store.add([entry(), entry(group="x")])
         one, other = await rig.claim(units=2)

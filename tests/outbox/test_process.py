@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -54,7 +55,9 @@ class Worker:
         )  # fmt: skip
 
     def tell(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        # Not send_signal(), which asks whether it has ended, and would take its exit code from asyncio's watcher.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
 
     async def ended(self) -> tuple[int, Counter[str]]:
         """Exit code, and the messages by state that it printed."""

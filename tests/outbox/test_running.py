@@ -14,7 +14,7 @@ from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox import Outbox, SQLiteStore, State
 from sms_traffic_async.outbox.health import serve_health
 from sms_traffic_async.outbox.store import Use
-from sms_traffic_async.sandbox import Pace, Sandbox
+from sms_traffic_async.sandbox import FaultRule, Latency, Pace, Sandbox
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.storage.sqlite import StorageClosed
 from tests.support.virtual_loop import VirtualClock
@@ -27,10 +27,11 @@ class Chair:
 
     def __init__(self, sms: SmsTraffic, use: Use) -> None:
         self._sms = sms
-        self._use = use
+        self.use = use
         self.free = asyncio.Event()
         self.taken = 0
         self.left = 0
+        self.failures: list[Exception] = []
 
     async def run(self) -> None:
         while True:
@@ -38,7 +39,9 @@ class Chair:
             self.taken += 1
             try:
                 async with SmsTraffic.from_settings(self._sms.settings, clock=VirtualClock()) as session:
-                    await self._use(session)
+                    await self.use(session)
+            except Exception as error:  # as an election does
+                self.failures.append(error)
             finally:
                 self.left += 1
             await VirtualClock().sleep(6.0)
@@ -143,3 +146,23 @@ async def test_a_closed_outbox_ends_the_election_too(outbox: Outbox, sandbox: Sa
         outbox.workers[0].wake()  # type: ignore[index]  # it runs
         with pytest.raises(StorageClosed):
             await running
+    assert not chair(outbox).failures
+
+
+async def test_a_place_that_is_lost_twice_leaves_no_worker_behind(outbox: Outbox, sandbox: Sandbox) -> None:
+    sandbox.faults.add(FaultRule(effect=Latency(seconds=60.0, when="after"), operation="submit"))
+    await filled(outbox)
+    async with SmsTraffic(**sandbox.client_options(), clock=VirtualClock()) as sms:
+        stop = asyncio.Event()
+        running = asyncio.create_task(outbox.run(sms, via="smpp", stop=stop))
+        await asyncio.sleep(1)
+        seated = asyncio.ensure_future(chair(outbox).use(sms))
+        await asyncio.sleep(3)
+        seated.cancel()
+        await asyncio.sleep(1)  # what is on its way is given a moment
+        assert not seated.done()
+        seated.cancel()
+        await asyncio.wait([seated])
+        assert "sms-traffic outbox seat" not in {task.get_name() for task in asyncio.all_tasks()}
+        stop.set()
+        await running

@@ -121,6 +121,7 @@ async def test_a_file_of_an_older_version_keeps_everything_it_holds(sandbox: San
         )
         before = await outbox.counts()
     with sqlite3.connect(path) as connection:  # as the first version made it
+        connection.execute("ALTER TABLE message DROP COLUMN trace")
         connection.execute("DROP INDEX message_settled")
         connection.execute("CREATE INDEX message_state ON message (state)")
         connection.execute("PRAGMA user_version=1")

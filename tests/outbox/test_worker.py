@@ -146,6 +146,21 @@ async def test_without_money_all_waits_and_one_goes_first(tmp_path: Path, sandbo
         assert not await outbox.held()
 
 
+async def test_one_that_is_refused_for_its_own_sake_does_not_hold_up_the_others(
+    outbox: Outbox, sandbox: Sandbox
+) -> None:
+    poor = await outbox.enqueue(Message(to="79161119415", text="Заказ"))  # 415 whatever the account has
+    await outbox.enqueue_many([message(number) for number in range(3)])
+    stop = asyncio.Event()
+    async with session(sandbox) as sms:
+        running = asyncio.create_task(outbox.run(sms, via="v1", at_once=1, stop=stop))
+        await asyncio.sleep(900)
+        stop.set()
+        await running
+    assert len(sandbox.accepted) == 3
+    assert [row.id for row in await outbox.held()] == [poor]
+
+
 async def test_while_a_credential_is_not_accepted_the_others_do_not_march_after(
     tmp_path: Path, sandbox: Sandbox
 ) -> None:

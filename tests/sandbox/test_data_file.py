@@ -124,7 +124,7 @@ async def main():
     async with Sandbox(data=sys.argv[1], smtp_port=None) as sandbox, SmsTraffic(**sandbox.client_options()) as sms:
         await sms.send("79161112233", "kept")
         file = sandbox.data_file
-        while file._messages or file._writing is None or not file._writing.done():
+        while file._messages or (writing := file._flusher._writing) is None or not writing.done():
             await asyncio.sleep(0.01)
         print(sandbox.messages[0].id, flush=True)
         sys.stdin.readline()

@@ -32,7 +32,10 @@ def test_defaults() -> None:
     assert options.api_key == Secret(DEFAULT_API_KEY)
     assert DEFAULT_API_KEY.split("/")[1] not in repr(options)
     assert (options.smpp_ports, options.smpp_tls_ports) == ((4442, 4452), (4441, 4451))
-    assert ServeOptions(port=0).smpp_ports == (0, 0)
+    assert options.smtp_port == 2525
+
+    free = ServeOptions(port=0)  # a second sandbox beside another needs this one word
+    assert (free.http_ports, free.smtp_port, free.smpp_ports, free.smpp_tls_ports) == ((0, 0), 0, (0, 0), (0, 0))
 
 
 def test_given_then_environment_then_default() -> None:
@@ -96,6 +99,7 @@ async def test_it_serves_until_it_is_cancelled(tmp_path: Path, no_tasks_left: No
             answer = await client.get(f"{node}/v2/account", headers={"Authorization": "Bearer 1/own-secret"})
             assert answer.status_code == 200
     assert f"export SMS_TRAFFIC_NODES={','.join(told['nodes'])}" in lines
+    assert f"export SMS_TRAFFIC_SMPP_SERVERS={','.join(told['smpp'])}" in lines
     assert not any("API_KEY" in line for line in lines)  # a key of the user's own
     assert "own-secret" not in "\n".join(lines)
     host, port = told["smpp_tls"][1].removeprefix("smpps://").split(":")

@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ import pytest_asyncio
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import DEFAULT_API_KEY, DEFAULT_LOGIN, DEFAULT_PASSWORD, Pace, Sandbox
 from sms_traffic_async.settings import SoapOptions
-from tests.sandbox.foreign import Foreign
+from tests.sandbox.foreign import TLS, Foreign
 from tests.support.virtual_loop import virtual
 
 
@@ -134,6 +135,19 @@ async def test_nothing_is_logged_and_foreign_loggers_are_left_alone(caplog: pyte
     ours = [record for record in caplog.records if record.name.startswith(("uvicorn", "sms_traffic_async"))]
     assert not ours
     assert "1234" not in caplog.text
+
+
+async def test_what_is_not_the_platforms_has_the_real_time() -> None:
+    async with Sandbox(start=datetime(2030, 1, 1, tzinfo=UTC)) as sandbox, httpx.AsyncClient(verify=TLS) as client:
+        for path, status in (("/", 200), ("/_sandbox/connect", 200), ("/_sandbox/nowhere", 404), ("/nowhere", 404)):
+            answer = await client.get(sandbox.urls[0] + path)
+            assert answer.status_code == status
+            assert len(answer.headers.get_list("date")) == 1
+            assert abs(parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()) < 60
+        told = (await client.get(f"{sandbox.urls[0]}/_sandbox/connect")).json()["environment"]
+        assert told["SMS_TRAFFIC_SMPP_SERVERS"] == ",".join(sandbox.smpp.servers(tls=False))
+        answer = await client.get(f"{sandbox.urls[0]}/v2/account")
+        assert parsedate_to_datetime(answer.headers["date"]).year == 2030  # as the platform's dates in Retry-After
 
 
 async def test_messages_can_be_waited_for() -> None:

@@ -200,7 +200,7 @@ async def test_ghosts_by_fault_and_by_hand(sandbox: Sandbox) -> None:
     sandbox.faults.add(FaultRule(effect=GhostBind(seconds=10), operation="bind", nth=1))
     async with Esme(sandbox) as esme:
         assert await esme.bind() == 0
-    sandbox.smpp.slots.haunt(2, "sandbox", 30)
+    sandbox.smpp.slots.add_ghost(2, "sandbox", 30)
     async with Esme(sandbox) as esme, Esme(sandbox, node=2) as other:
         assert await esme.bind() == ALREADY
         assert await other.bind() == ALREADY
@@ -310,12 +310,12 @@ async def test_over_the_control_api(sandbox: Sandbox) -> None:
         assert await two.bind(TRANSMITTER) == 0
         sandbox.platform.inbound(sender="79161112233", recipient="3299", text="hello")
         await one.delivered()
-        sandbox.smpp.slots.haunt(2, "sandbox", 60)
+        sandbox.smpp.slots.add_ghost(2, "sandbox", 60)
         shown = (await http.call("GET", "/_sandbox/smpp")).json()
         assert shown["servers"][1] == {"node": 1, "tls": True, "port": sandbox.smpp_address(1)[1]}
         assert [(link["node"], link["mode"]) for link in shown["bound"]] == [(1, "transceiver"), (2, "transmitter")]
         assert shown["ghosts"] == [{"node": 2, "system_id": "sandbox"}]
-        assert (shown["waiting"], shown["letters"]) == (0, {"inbounds delivered": 1})
+        assert (shown["waiting"], shown["deliveries"]) == (0, {"inbounds delivered": 1})
         assert (await http.post("/_sandbox/smpp/unbind", {"node": 1})) == {"unbound": 1}
         assert (await one.next(command=UNBIND)).command == UNBIND
         assert (await http.post("/_sandbox/smpp/drop", {"how": "fin"})) == {"dropped": 2}

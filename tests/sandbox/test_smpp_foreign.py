@@ -39,7 +39,7 @@ async def checked(sandbox: Sandbox, done: Done) -> None:
     assert [finding for finding in sandbox.findings if finding.problem] == []
     await settle()
     assert sandbox.smpp.bound == ()
-    assert sandbox.smpp.mail.counts == {"receipts delivered": PARTS}
+    assert sandbox.smpp.deliveries.counts == {"receipts delivered": PARTS}
 
 
 def job(sandbox: Sandbox, *, tls: bool = False) -> Job:

@@ -123,7 +123,7 @@ async def test_messages_are_no_enquire_links(sandbox: Sandbox) -> None:
         task.cancel()
 
 
-async def test_a_cut_link_leaves_no_ghost_and_its_letters(sandbox: Sandbox) -> None:
+async def test_a_cut_link_leaves_no_ghost_and_its_deliveries(sandbox: Sandbox) -> None:
     sandbox.switches = replace(sandbox.switches, smpp_ghost=120.0)
     async with Esme(sandbox) as esme:
         assert await esme.bind(RECEIVER) == 0

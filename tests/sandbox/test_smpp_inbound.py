@@ -110,7 +110,7 @@ async def test_kept_and_tried_again(sandbox: Sandbox) -> None:
         assert await esme.bind(TRANSMITTER) == 0
         sandbox.platform.inbound(sender=SENDER, recipient=NUMBER, text="a" * 161)
         assert await esme.silent()
-        assert sandbox.smpp.mail.waiting() == 2
+        assert sandbox.smpp.deliveries.waiting() == 2
     async with Esme(sandbox, node=2) as esme:
         assert await esme.bind(RECEIVER) == 0
         esme.answers = NOT_NOW
@@ -118,13 +118,13 @@ async def test_kept_and_tried_again(sandbox: Sandbox) -> None:
             await esme.delivered()
         await settle()
         assert await esme.silent()
-        assert sandbox.smpp.mail.waiting() == 2
+        assert sandbox.smpp.deliveries.waiting() == 2
         esme.answers = 0
         await sandbox.advance(5)
         for _ in range(2):
             await esme.delivered()
         await settle()
-    assert sandbox.smpp.mail.counts["inbounds delivered"] == 2
+    assert sandbox.smpp.deliveries.counts["inbounds delivered"] == 2
 
 
 async def test_only_to_whom_it_belongs(sandbox: Sandbox) -> None:

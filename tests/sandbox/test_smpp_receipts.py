@@ -110,13 +110,13 @@ async def test_kept_until_somebody_receives(sandbox: Sandbox) -> None:
         ids = [await esme.sent(b"%d" % number) for number in range(12)]
         await sandbox.advance("2h")
         assert await esme.silent()
-        assert sandbox.smpp.mail.waiting("sandbox") == 12
+        assert sandbox.smpp.deliveries.waiting("sandbox") == 12
     async with Esme(sandbox, node=2) as other:
         assert await other.bind(RECEIVER) == 0
         assert [read_string((await other.delivered()).tlvs[0x1E]) for _ in range(12)] == ids
         await settle()
-    assert sandbox.smpp.mail.waiting() == 0
-    assert sandbox.smpp.mail.counts["receipts delivered"] == 12
+    assert sandbox.smpp.deliveries.waiting() == 0
+    assert sandbox.smpp.deliveries.counts["receipts delivered"] == 12
 
 
 @pytest.mark.parametrize("status", [QUEUE_FULL, NOT_NOW])
@@ -134,7 +134,7 @@ async def test_refused_for_now_is_tried_again(sandbox: Sandbox, status: int) -> 
         assert b"DELIVRD" in (await esme.delivered()).text
         await sandbox.advance("1h")
         assert await esme.silent()
-    assert sandbox.smpp.mail.counts == {"refused for now": 1, "redelivered": 1, "receipts delivered": 1}
+    assert sandbox.smpp.deliveries.counts == {"refused for now": 1, "redelivered": 1, "receipts delivered": 1}
 
 
 async def test_refused_for_good_ends_it(sandbox: Sandbox) -> None:
@@ -147,7 +147,7 @@ async def test_refused_for_good_ends_it(sandbox: Sandbox) -> None:
         await settle()
         await sandbox.advance("1h")
         assert await esme.silent()
-    assert sandbox.smpp.mail.counts == {"refused": 1}
+    assert sandbox.smpp.deliveries.counts == {"refused": 1}
 
 
 async def test_unanswered_when_the_connection_goes_is_delivered_again(sandbox: Sandbox) -> None:
@@ -200,7 +200,7 @@ async def test_which_node_brings_them(sandbox: Sandbox, rule: str, first: int, s
     async with Esme(sandbox) as sender:
         assert await sender.bind(TRANSMITTER) == 0
         for node, expected in ((1, first), (2, second)):
-            sandbox.smpp.mail.clear()
+            sandbox.smpp.deliveries.clear()
             async with Esme(sandbox, node=node) as receiver:
                 assert await receiver.bind(RECEIVER) == 0
                 await sender.sent(b"to node %d" % node)
@@ -208,7 +208,7 @@ async def test_which_node_brings_them(sandbox: Sandbox, rule: str, first: int, s
                 if expected:
                     await receiver.delivered()
                 assert await receiver.silent()
-            assert sandbox.smpp.mail.waiting() == 1 - expected
+            assert sandbox.smpp.deliveries.waiting() == 1 - expected
 
 
 async def test_with_receivers_on_both_nodes_the_takers_own_comes_first(sandbox: Sandbox) -> None:
@@ -220,7 +220,7 @@ async def test_with_receivers_on_both_nodes_the_takers_own_comes_first(sandbox: 
         assert [read_string((await esme.delivered()).tlvs[0x1E]) for esme in (one, two)] == ids
 
 
-async def test_a_receiver_that_goes_leaves_its_letters_to_the_other_node(sandbox: Sandbox) -> None:
+async def test_a_receiver_that_goes_leaves_its_deliveries_to_the_other_node(sandbox: Sandbox) -> None:
     async with Esme(sandbox, node=2) as two:
         assert await two.bind() == 0
         async with Esme(sandbox) as one:
@@ -365,4 +365,4 @@ async def test_unbinding_with_receipts_on_their_way(sandbox: Sandbox) -> None:
         esme.send(DELIVER | RESPONSE, b"\0", sequence=receipt.sequence)
         assert (await esme.next(command=UNBIND | RESPONSE)).status == 0
         assert await esme.ended()
-    assert sandbox.smpp.mail.waiting() == 0
+    assert sandbox.smpp.deliveries.waiting() == 0

@@ -433,15 +433,15 @@ async def test_octets_one_by_one(sandbox: Sandbox) -> None:
         assert (answer.status, answer.sequence) == (0, 77)
 
 
-async def test_reset_forgets_messages_and_letters_but_not_who_is_bound(sandbox: Sandbox) -> None:
+async def test_reset_forgets_messages_and_deliveries_but_not_who_is_bound(sandbox: Sandbox) -> None:
     async with Esme(sandbox) as esme:
         assert await esme.bind(TRANSMITTER) == 0
         for number in range(20):
             await esme.sent(b"%d" % number)
         await sandbox.advance(5)
-        assert sandbox.smpp.mail.waiting("sandbox") == 20
+        assert sandbox.smpp.deliveries.waiting("sandbox") == 20
         sandbox.reset()
-        assert sandbox.smpp.mail.waiting() == 0
+        assert sandbox.smpp.deliveries.waiting() == 0
         assert len(sandbox.accepted) == 0
         assert (await esme.submit()).status == 0
         async with Esme(sandbox) as receiver:

@@ -37,8 +37,8 @@ async def test_while_nobody_reads_smpp_keeps_it(sandbox: Sandbox) -> None:
         await sms.send(NUMBER, "привет", via="smpp")  # bound from now on
         write(sandbox, "рано")
         await asyncio.sleep(1)
-        assert sandbox.smpp.mail.counts["refused for now"] >= 1
-        assert sandbox.smpp.mail.counts["inbounds delivered"] == 0
+        assert sandbox.smpp.deliveries.counts["refused for now"] >= 1
+        assert sandbox.smpp.deliveries.counts["inbounds delivered"] == 0
         with pytest.raises(RuntimeError):
             async with sms.inbound() as messages:
                 assert (await anext(messages)).text == "рано"
@@ -47,7 +47,7 @@ async def test_while_nobody_reads_smpp_keeps_it(sandbox: Sandbox) -> None:
             assert (await anext(messages)).text == "рано"
             waiting = asyncio.create_task(messages.__anext__())  # which acknowledges it
             await asyncio.sleep(300)
-            assert sandbox.smpp.mail.counts["inbounds delivered"] == 1
+            assert sandbox.smpp.deliveries.counts["inbounds delivered"] == 1
             assert not waiting.done()
             write(sandbox, "дальше")
             assert (await waiting).text == "дальше"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
+from schemathesis.python import asgi
 
 from sms_traffic_async import InboundMessage
 from sms_traffic_async.webhooks import Receiver, WebhookApp
@@ -31,11 +33,19 @@ HANDLERS: dict[str, Any] = {"statuses": take, "inbound": take, "short_number": a
 
 described = FastAPI()
 described.include_router(router(Receiver(secret=SECRET, **HANDLERS)), prefix="/sms")
-of_router = schemathesis.openapi.from_asgi("/openapi.json", described)
+of_router = schemathesis.openapi.from_dict(described.openapi())
+of_router.app = described
 
 plain = WebhookApp(secret=SECRET, **HANDLERS)
 of_app = schemathesis.openapi.from_dict(plain.openapi())
 of_app.app = plain
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _its_thread_ends_with_this_module() -> Iterator[None]:
+    """It keeps an event loop in a thread for the rest of the process, at which every later virtual loop would look."""
+    yield
+    getattr(asgi, "_shutdown", lambda: None)()  # the oldest that we allow has none, and no thread
 
 
 def check(case: schemathesis.Case[Any], secret: str) -> None:

@@ -42,10 +42,12 @@ class Workers:
             try:
                 await asyncio.Event().wait()
             finally:
-                if self.unbinding:
-                    await asyncio.sleep(self.unbinding)
-                self.bound[seat].remove(name)
-                self.changed.set()
+                try:
+                    if self.unbinding:
+                        await asyncio.sleep(self.unbinding)
+                finally:
+                    self.bound[seat].remove(name)
+                    self.changed.set()
 
         election = Election(self._dsn, seats, serve, clock=HurriedClock(hurry=hurry))
         self.tasks[name] = asyncio.create_task(election.run())
@@ -99,6 +101,21 @@ async def test_who_stops_hands_over_after_unbinding(workers: Workers) -> None:
     await workers.stop("a")
     assert workers.bound[ONE] != ["a"]
     await workers.until(lambda: workers.bound[ONE] == ["b"])
+
+
+async def test_a_second_cancellation_frees_no_seat_that_is_bound(workers: Workers) -> None:
+    workers.unbinding = 3_600.0
+    workers.start("a", ONE)
+    await workers.until(lambda: workers.bound[ONE] == ["a"])
+    election = workers.tasks["a"]
+    election.cancel()
+    await asyncio.wait([election], timeout=0.05)
+    assert workers.bound[ONE] == ["a"]
+    await workers.stop("a")  # passed on, so it unbinds no longer
+    assert not workers.bound[ONE]
+    workers.start("b", ONE)
+    await workers.until(lambda: workers.bound[ONE] == ["b"])
+    workers.unbinding = 0.0
 
 
 async def test_a_lost_connection_ends_serving_first(workers: Workers, database: Database) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sms_traffic_async.outbox.outbox import Outbox
 from sms_traffic_async.outbox.store import State
 from sms_traffic_async.sandbox import FaultRule, Latency, Sandbox
-from sms_traffic_async.sandbox.effects import When
+from sms_traffic_async.sandbox.effects_smpp import When
 from tests.faults.cluster_limit import busiest
 from tests.faults.cluster_outbox import make_sandbox, message_of, workers_on
 

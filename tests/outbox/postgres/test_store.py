@@ -260,6 +260,7 @@ async def test_an_outbox_of_the_version_before_is_brought_up_to_date(store: Post
             "UPDATE sms_outbox_pgqueuer SET id = -id;"
             "UPDATE sms_outbox_pgqueuer AS job SET id = nextval(pg_get_serial_sequence('sms_outbox_pgqueuer', 'id'))"
             " FROM (SELECT id FROM sms_outbox_pgqueuer ORDER BY id) AS newest WHERE job.id = newest.id;"
+            "ALTER TABLE sms_outbox_message DROP COLUMN trace;"
             "UPDATE sms_outbox_schema SET steps = 2"
         )
         await connection.execute(  # who was beside the carrier of a unit had a job of its own

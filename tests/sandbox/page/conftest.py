@@ -27,10 +27,10 @@ QUIET = (
 
 
 # One browser and one event loop for all tests of the page: starting it costs more than most of them.
-shared = pytest_asyncio.fixture(loop_scope="session")
+shared = pytest_asyncio.fixture(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     path = peer("chromium", "chromium")
     async with async_playwright() as playwright:

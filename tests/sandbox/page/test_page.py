@@ -17,7 +17,7 @@ from sms_traffic_async import SmsTraffic
 from sms_traffic_async.sandbox import Rate, Sandbox
 from sms_traffic_async.sandbox.network import Refuse
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROWS = "#list .row"
 

@@ -1,12 +1,12 @@
-"""What waits for a receiver: receipts and inbound messages, one box for each login.
+"""What waits for a receiver: receipts and inbound messages, one queue for each login.
 
-1. A letter is kept until a receiver takes it: through unbound hours, lost
+1. A delivery is kept until a receiver takes it: through unbound hours, lost
    connections, and answers that say "not now".
 2. A refusal for now puts it back after a while; any other refusal ends it.
 3. What was written and not answered when a link ended is delivered again, so a
    receiver may see it twice. The platform does no better.
-4. A box holds `MOST` letters; beyond that the oldest go, and are counted.
-5. Faults strike when a letter is posted, once; what is delivered again is not
+4. A queue holds `MOST` deliveries; beyond that the oldest go, and are counted.
+5. Faults strike when a delivery is posted, once; what is delivered again is not
    struck again.
 """
 
@@ -21,7 +21,7 @@ from sms_traffic_async.sandbox.effects import Drop, Duplicate, Latency, Lose, Re
 from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.smpp_statuses import TEMPORARY
 
-__all__ = ("Letter", "Mail", "Mailbox", "Receiver")
+__all__ = ("Deliveries", "Delivery", "DeliveryQueue", "Receiver")
 
 MOST: Final = 200_000
 Operation: TypeAlias = Literal["receipt", "inbound"]
@@ -37,7 +37,7 @@ class Receiver(Protocol):
         ...
 
 
-class Letter:
+class Delivery:
     """One deliver_sm on its way."""
 
     __slots__ = ("done", "drop", "epoch", "message_id", "node", "operation", "pdu")
@@ -52,29 +52,29 @@ class Letter:
         """A fault: the connection that it is written on ends before or after it."""
         self.epoch: int = 0
 
-    def copy(self) -> Letter:
+    def copy(self) -> Delivery:
         """The same again, for a duplicate."""
-        return Letter(self.pdu, operation=self.operation, node=self.node, message_id=self.message_id)
+        return Delivery(self.pdu, operation=self.operation, node=self.node, message_id=self.message_id)
 
 
 class _Held:
-    """A letter that lets others pass."""
+    """A delivery that lets others pass."""
 
-    __slots__ = ("left", "letter")
+    __slots__ = ("delivery", "left")
 
-    def __init__(self, letter: Letter, left: int) -> None:
-        self.letter = letter
+    def __init__(self, delivery: Delivery, left: int) -> None:
+        self.delivery = delivery
         self.left = left
 
 
-class Mailbox:
-    """The letters of one login."""
+class DeliveryQueue:
+    """The deliveries of one login."""
 
     def __init__(self, platform: Platform, counts: Counter[str]) -> None:
         self._platform = platform
         self._counts = counts
-        self._queues: dict[int, deque[Letter]] = {1: deque(), 2: deque()}
-        self._retries: set[Letter] = set()
+        self._queues: dict[int, deque[Delivery]] = {1: deque(), 2: deque()}
+        self._retries: set[Delivery] = set()
         self._held: list[_Held] = []
         self._epoch = 0
         self.receivers: list[Receiver] = []
@@ -93,11 +93,11 @@ class Mailbox:
             for other in self.receivers:
                 other.pump_soon()
 
-    def post(self, letter: Letter) -> None:
-        """Take a letter in, with the faults drawn for it."""
-        letter.epoch = self._epoch
+    def post(self, delivery: Delivery) -> None:
+        """Take a delivery in, with the faults drawn for it."""
+        delivery.epoch = self._epoch
         platform = self._platform
-        struck = platform.faults.draw("smpp", letter.node, letter.operation, letter.message_id)
+        struck = platform.faults.draw("smpp", delivery.node, delivery.operation, delivery.message_id)
         delay = 0.0
         held: Reorder | None = None
         copies = 0
@@ -112,30 +112,30 @@ class Mailbox:
             elif isinstance(effect, Reorder):
                 held = effect
             elif isinstance(effect, Drop):
-                letter.drop = effect
-        letters = [letter, *(letter.copy() for _ in range(copies))]
-        for one in letters:
+                delivery.drop = effect
+        deliveries = [delivery, *(delivery.copy() for _ in range(copies))]
+        for one in deliveries:
             one.epoch = self._epoch
             if delay:
                 platform.clock.call_later(delay, self._file, one)
-            elif held is not None and one is letter:
+            elif held is not None and one is delivery:
                 waiting = _Held(one, held.by)
                 self._held.append(waiting)
                 platform.clock.call_later(held.seconds, self._release, waiting)
             else:
                 self._file(one)
 
-    def _file(self, letter: Letter) -> None:
-        if letter.epoch != self._epoch:
+    def _file(self, delivery: Delivery) -> None:
+        if delivery.epoch != self._epoch:
             return
-        queue = self._queues[letter.node]
-        queue.append(letter)
+        queue = self._queues[delivery.node]
+        queue.append(delivery)
         if len(queue) > MOST:
             queue.popleft()
             self._counts["lost for want of room"] += 1
         if self._held:
             self._passed()
-        self.ring(letter.node)
+        self.ring(delivery.node)
 
     def _passed(self) -> None:
         for waiting in tuple(self._held):
@@ -146,59 +146,59 @@ class Mailbox:
     def _release(self, waiting: _Held) -> None:
         if waiting in self._held:
             self._held.remove(waiting)
-            self._file(waiting.letter)
+            self._file(waiting.delivery)
 
-    def next_for(self, receiver: Receiver) -> Letter | None:
-        """The letter that this link is to have now."""
+    def next_for(self, receiver: Receiver) -> Delivery | None:
+        """The delivery that this link is to have now."""
         for node in self._sources(receiver.node):
             queue = self._queues[node]
             while queue:
-                letter = queue.popleft()
-                if not letter.done:
-                    return letter
+                delivery = queue.popleft()
+                if not delivery.done:
+                    return delivery
         return None
 
-    def put_back(self, letters: Iterable[Letter]) -> None:
+    def put_back(self, deliveries: Iterable[Delivery]) -> None:
         """What a link has not got rid of, in the order it had it."""
-        for letter in reversed(list(letters)):
-            if not letter.done and letter.epoch == self._epoch:
-                self._queues[letter.node].appendleft(letter)
+        for delivery in reversed(list(deliveries)):
+            if not delivery.done and delivery.epoch == self._epoch:
+                self._queues[delivery.node].appendleft(delivery)
                 self._counts["redelivered"] += 1
-                self.ring(letter.node)
+                self.ring(delivery.node)
 
-    def answered(self, letter: Letter, status: int) -> None:
-        """A receiver said what it makes of a letter."""
-        if letter.done:
+    def answered(self, delivery: Delivery, status: int) -> None:
+        """A receiver said what it makes of a delivery."""
+        if delivery.done:
             return
         if status in TEMPORARY:
             self._counts["refused for now"] += 1
-            self._retries.add(letter)
-            self._platform.clock.call_later(self._platform.switches.smpp_retry_after, self._retry, letter)
+            self._retries.add(delivery)
+            self._platform.clock.call_later(self._platform.switches.smpp_retry_after, self._retry, delivery)
             return
-        letter.done = True
-        self._counts["refused" if status else f"{letter.operation}s delivered"] += 1
+        delivery.done = True
+        self._counts["refused" if status else f"{delivery.operation}s delivered"] += 1
 
     def ring(self, node: int) -> None:
-        """Wake the links that may have letters of a node."""
+        """Wake the links that may have deliveries of a node."""
         for receiver in self.receivers:
             if node in self._sources(receiver.node):
                 receiver.pump_soon()
 
     def clear(self) -> None:
-        """Forget every letter, those on their way too."""
+        """Forget every delivery, those on their way too."""
         self._epoch += 1
         for queue in self._queues.values():
             queue.clear()
         self._retries.clear()
         self._held.clear()
 
-    def _retry(self, letter: Letter) -> None:
-        if letter in self._retries:
-            self._retries.discard(letter)
-            self.put_back((letter,))
+    def _retry(self, delivery: Delivery) -> None:
+        if delivery in self._retries:
+            self._retries.discard(delivery)
+            self.put_back((delivery,))
 
     def _sources(self, node: int) -> tuple[int, ...]:
-        """Whose letters a receiver at this node gets (U9)."""
+        """Whose deliveries a receiver at this node gets (U9)."""
         other = 3 - node
         rule = self._platform.switches.smpp_receipts
         if rule == "same":
@@ -210,33 +210,33 @@ class Mailbox:
         return (node, other)
 
 
-class Mail:
-    """All boxes, and what was done with their letters.
+class Deliveries:
+    """All queues, and what was done with their deliveries.
 
     Attributes:
-        counts: letters by what became of them.
+        counts: deliveries by what became of them.
     """
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._boxes: dict[str, Mailbox] = {}
+        self._by_login: dict[str, DeliveryQueue] = {}
         self.counts: Counter[str] = Counter()
 
-    def box(self, login: str) -> Mailbox:
-        """The box of a login, ``main`` or ``main:sub``."""
-        box = self._boxes.get(login)
-        if box is None:
-            box = self._boxes[login] = Mailbox(self._platform, self.counts)
-        return box
+    def of(self, login: str) -> DeliveryQueue:
+        """The queue of a login, ``main`` or ``main:sub``."""
+        queue = self._by_login.get(login)
+        if queue is None:
+            queue = self._by_login[login] = DeliveryQueue(self._platform, self.counts)
+        return queue
 
     def waiting(self, login: str | None = None) -> int:
-        """How many letters have not been written yet, of one login or of all."""
+        """How many deliveries have not been written yet, of one login or of all."""
         if login is not None:
-            return len(self.box(login))
-        return sum(map(len, self._boxes.values()))
+            return len(self.of(login))
+        return sum(map(len, self._by_login.values()))
 
     def clear(self) -> None:
-        """Forget every letter and count; who is bound stays so."""
-        for box in self._boxes.values():
-            box.clear()
+        """Forget every delivery and count; who is bound stays so."""
+        for queue in self._by_login.values():
+            queue.clear()
         self.counts.clear()
