@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.policy.attempts import Attempt, Verdict
@@ -69,6 +70,7 @@ class Try:
         "_settled",
         "_stage",
         "_timeouts",
+        "heard",
         "overloaded",
         "started",
     )
@@ -94,6 +96,8 @@ class Try:
         self._timeouts = timeouts
         self._report = report
         self._stage = Stage(request.method) if stage is None else stage
+        self.heard: Callable[[], None] = partial(nodes.heard, node.name)
+        """Bytes came from the node. Not a method of ours: stage and try would hold each other."""
         self._stage.listen(self.heard)
         self._response: Response | None = None
         self._placed = False
@@ -104,10 +108,6 @@ class Try:
         """Whether it never came further than waiting."""
         self.started: float = 0.0
         """Monotonic seconds, once it had its place."""
-
-    def heard(self) -> None:
-        """Bytes came from the node."""
-        self._nodes.heard(self._node.name)
 
     async def connect(self) -> Response:
         """Take a place, send the request, return when the head of the answer is there.
