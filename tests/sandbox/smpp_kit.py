@@ -201,6 +201,7 @@ class Esme:
             await asyncio.wait_for(asyncio.shield(task := asyncio.ensure_future(self._reader.readexactly(1))), 0.05)
         except TimeoutError:
             task.cancel()
+            await asyncio.wait([task])  # or the next read would find it still waiting
             return True
         return False
 

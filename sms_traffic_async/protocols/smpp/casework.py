@@ -144,8 +144,8 @@ class Casework(Verdicts):
         meaning = ruling_of(status).meaning
         if not late:
             parcel.flying -= 1
-        elif parcel.unanswered is not None:
-            parcel.unanswered.pop(index, None)
+        else:
+            (parcel.unanswered or {}).pop(index, None)
         if meaning is Meaning.THROTTLED:
             self._throttled(token, now)
         elif meaning is Meaning.FULL:

@@ -109,7 +109,7 @@ class Outgoing:
             message: what to send.
             data_coding: instead of the one that the text asks for.
         """
-        if (
+        special = (
             message.key is not None
             or message.tracking_data is not None
             or message.params is not None
@@ -117,10 +117,10 @@ class Outgoing:
             or message.start_at is not None
             or message.local_time
             or message.transliterate
-        ):
-            problem = uncarried(message, "smpp")
-            if problem is not None:
-                return problem
+        )
+        problem = uncarried(message, "smpp") if special else None
+        if problem is not None:
+            return problem
         template = self._templates.get((message.originator, message.validity))
         if template is None:
             made = self._template(message.originator, message.validity)

@@ -109,11 +109,6 @@ class Parcel:
         return bool(self.flying or self.ids or self.unanswered)
 
     @property
-    def accepted(self) -> int:
-        """How many of its parts were taken."""
-        return 0 if self.ids is None else len(self.ids)
-
-    @property
     def message_ids(self) -> tuple[str, ...]:
         """The ids of its parts, in order; parts without one are left out."""
         ids = self.ids or {}

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from sms_traffic_async.errors import DuplicateRequest, NotSent, OutcomeUnknown
-from sms_traffic_async.protocols.http_v2.wire import encode_statuses
+from sms_traffic_async.protocols.http_v2.models import SendAnswer
+from sms_traffic_async.protocols.http_v2.wire import decode_send, encode_statuses
 from sms_traffic_async.settings import HttpOptions
 from tests.protocols.http_v2.script import LOST, USED_UP, Step, client, platform
 from tests.support.virtual_loop import virtual
@@ -58,3 +59,17 @@ async def test_a_chosen_id_that_a_failed_request_used_up_may_have_been_taken_bef
 def test_what_is_asked_about_nothing_names_nothing() -> None:
     assert orjson.loads(encode_statuses((), (), extended=True)) == {"extendedInfo": True}
     assert orjson.loads(encode_statuses(("1",), (), extended=False)) == {"ids": ["1"], "extendedInfo": False}
+
+
+@pytest.mark.parametrize("message_id", ["a1", "", "1" * 129, "١"])
+def test_ids_that_are_no_numbers_are_read_the_long_way(message_id: str) -> None:
+    """In the order asked for and nothing but numbers, they are taken as they are; else every row is looked at."""
+    ids = ["17", message_id]
+    rows = [{"phone": 79161112233, "id": one, "trackingData": f"l{place}"} for place, one in enumerate(ids)]
+    answer = decode_send(orjson.dumps({"success": True, "destinations": rows}), ["l0", "l1"])
+    assert isinstance(answer, SendAnswer)
+    assert answer.ids is None
+    rows[1]["id"] = "18"
+    answer = decode_send(orjson.dumps({"success": True, "destinations": rows}), ["l0", "l1"])
+    assert isinstance(answer, SendAnswer)
+    assert answer.ids == ("17", "18")

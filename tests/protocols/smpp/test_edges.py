@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from sms_traffic_async.errors import AuthenticationFailed, InvalidRecipient, NotSent, Outcome, OutcomeUnknown, Rejected
+from sms_traffic_async.errors import (
+    AuthenticationFailed,
+    InvalidMessage,
+    InvalidRecipient,
+    NotSent,
+    Outcome,
+    OutcomeUnknown,
+    Rejected,
+)
 from sms_traffic_async.events import SendFinished
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Message, Submission
@@ -243,3 +251,104 @@ async def test_what_comes_in_may_be_shared_with_whoever_made_it() -> None:
         receiving=receiving,
     )
     assert hub.receiving is receiving
+
+
+async def test_what_was_not_written_in_time_waits_again() -> None:
+    """The transport is full: a part that was never handed to it was not sent, and goes when there is room."""
+    async with Smsc() as smsc, client(smsc, response_timeout=2, late_timeout=4) as one:
+        await one.smpp.submit(MESSAGE)
+        (link,) = one.hub.links
+        link.pause_writing()
+        task = asyncio.create_task(one.smpp.submit(Message(to=TO, text="later"), timeout=60))
+        await asyncio.sleep(3)
+        assert len(smsc.submits) == 1
+        link.resume_writing()
+        assert isinstance(await task, Submission)
+    assert smsc.texts()[1:] == [b"later"]
+
+
+async def test_what_a_full_transport_never_took_was_not_sent() -> None:
+    async with Smsc() as smsc, client(smsc) as one:
+        await one.smpp.submit(MESSAGE)
+        (link,) = one.hub.links
+        link.pause_writing()
+        error = await outcome(one.smpp.submit(MESSAGE, timeout=1))
+        assert (type(error), error.reason) == (NotSent, "overloaded")
+        link.resume_writing()
+        await one.smpp.submit(MESSAGE)
+    assert len(smsc.submits) == 2
+
+
+async def test_the_second_end_of_a_message_changes_nothing() -> None:
+    """Its caller leaves in the very turn in which the queue is emptied."""
+    async with Smsc(bind_answer=lambda _: None) as smsc, client(smsc, bind_timeout=50) as one:
+        task = asyncio.create_task(one.smpp.submit(MESSAGE, timeout=40))
+        await until(lambda: one.hub.open == 1)
+        (parcel,) = one.hub.waiting()
+        task.cancel()
+        one.hub.evict(lambda key: NotSent("no way", reason="unreachable", message_key=key), one.hub.time())
+        one.hub.conclude(parcel, one.hub.time(), "closed")
+        (result,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(result, asyncio.CancelledError)
+        assert (one.hub.open, one.smpp.stats().not_sent) == (0, 1)
+
+
+@pytest.mark.parametrize("timeout", [60.0, 1.0])
+async def test_what_was_numbered_and_never_written_was_not_sent(timeout: float) -> None:
+    """The transports fill up between the choice of a link and the writing."""
+    async with (
+        Smsc(slots=2) as smsc,
+        client(smsc, transmitters=1, response_timeout=2, late_timeout=4) as one,
+    ):
+        assert await one.hub.ready(5)
+        await until(lambda: len(one.hub.links) == 2)
+        task = asyncio.create_task(outcome(one.smpp.submit(MESSAGE, timeout=timeout)))
+        await asyncio.sleep(0)
+        links = one.hub.links
+        for link in links:
+            link.pause_writing()
+        await asyncio.sleep(1.5)
+        assert (len(smsc.submits), sum(link.session.in_flight for link in links)) == (0, 1)
+        await asyncio.sleep(2)
+        for link in links:
+            link.resume_writing()
+        result = await task
+        assert one.hub.queue.parts == 0
+    if timeout > 2:
+        assert isinstance(result, Submission)
+    assert len(smsc.submits) == (timeout > 2)
+
+
+async def test_a_bad_message_is_told_so_while_others_wait_for_room() -> None:
+    async with Smsc() as smsc, client(smsc) as one:
+        task = asyncio.current_task()
+        assert task is not None
+        waiter: asyncio.Future[Submission] = asyncio.Future()
+        await one.smpp.post_in_turn(Message(to=TO, text="x", key="k"), waiter, task)
+        assert isinstance(waiter.exception(), InvalidMessage)
+    assert not smsc.submits
+
+
+async def test_a_link_that_is_not_bound_yet_is_left_at_once() -> None:
+    """There is nothing to unbind, and nobody to wait for; the message goes over the next one."""
+    async with Smsc(bind_answer=lambda _: None) as smsc, client(smsc, bind_timeout=50) as one:
+        task = asyncio.create_task(outcome(one.smpp.submit(MESSAGE, timeout=60)))
+        await until(lambda: smsc.peers and smsc.peers[0].bind)
+        smsc.bind_answer = lambda _: 0
+        (link,) = one.hub._all_links()
+        began = smsc.now()
+        link.leave()
+        await until(link.closed.done)
+        assert smsc.now() - began < 1
+        assert isinstance(await task, Submission)
+
+
+async def test_a_deadline_while_every_server_refuses_says_why() -> None:
+    async with Smsc(bind_answer=lambda _: None) as smsc, client(smsc, bind_timeout=50) as one:
+        task = asyncio.create_task(outcome(one.smpp.submit(MESSAGE, timeout=40)))
+        await until(lambda: one.hub.open == 1)
+        (parcel,) = one.hub.waiting()
+        why = NotSent("refused the bind", reason="unreachable")
+        one.hub.trouble = lambda _: why
+        one.hub.conclude(parcel, one.hub.time(), "deadline")
+        assert await task is why
