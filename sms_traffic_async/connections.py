@@ -207,6 +207,7 @@ class Connections:
 
     async def _release(self) -> None:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.life.ended)
             for opened in (self._reception, self._pool, self._transceiver):
                 if opened is not None:
                     stack.push_async_callback(opened.aclose)

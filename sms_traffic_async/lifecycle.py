@@ -23,6 +23,8 @@ from sms_traffic_async.errors import ConfigurationError
 
 __all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "State")
 
+LAST_SECONDS = 1.0
+
 
 class State(enum.Enum):
     """Where a session is in its life."""
@@ -190,8 +192,13 @@ class Life:
                 task.cancel()
         await self._drain(grace)
         if self.tasks:
-            await asyncio.wait(self.tasks, timeout=grace or 1.0)
+            await asyncio.wait(self.tasks, timeout=grace or LAST_SECONDS)
         return True
+
+    async def ended(self) -> None:
+        """Wait for tasks that close cancelled and that only the end of their connections ends; at most a second."""
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=LAST_SECONDS)
 
     def closed(self) -> None:
         """Everything owned is released; nobody waits any longer."""
