@@ -37,6 +37,14 @@ def pytest_collection_finish() -> None:
         raise pytest.UsageError(f"importing the tests started threads that stay: {', '.join(started)}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """For ``-n auto``, one more than there are processors: a third of a run waits for processes, sockets and disks."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """No thread outlives the module that started it.

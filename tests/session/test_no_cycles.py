@@ -14,7 +14,7 @@ from sms_traffic_async.sandbox import Sandbox
 TIMES = 20
 
 
-@pytest.mark.parametrize("via", ["v2", "v1", "soap", "smpp"])
+@pytest.mark.parametrize("via", ["v2", "v1", "soap"])
 async def test_a_send_is_no_work_for_the_collector(via: Via) -> None:
     async with Sandbox() as sandbox, SmsTraffic(**sandbox.client_options()) as sms:
         await sms.send("79161112233", "first", via=via)
