@@ -38,8 +38,8 @@ async def test_the_queries_are_answered(dsn: str) -> None:
 
 
 async def test_an_order_and_its_sms_in_each_way(dsn: str) -> None:
-    alchemy = pytest.importorskip("sqlalchemy.ext.asyncio", reason="SQLAlchemy is not installed")
-    orm = pytest.importorskip("sqlalchemy.orm")
+    alchemy: Any = python_peer("sqlalchemy.ext.asyncio")
+    orm: Any = python_peer("sqlalchemy.orm")
     names: dict[str, Any] = {}
     exec(block("python", "class Shop"), names)
     base = orm.declarative_base()

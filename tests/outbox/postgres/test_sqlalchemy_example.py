@@ -13,8 +13,9 @@ from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox.outbox import Outbox
 from sms_traffic_async.outbox.store import State
+from tests.support.peers import python_peer
 
-alchemy = pytest.importorskip("sqlalchemy.ext.asyncio", reason="SQLAlchemy is not installed")
+alchemy: Any = python_peer("sqlalchemy.ext.asyncio")
 
 
 @pytest.fixture
