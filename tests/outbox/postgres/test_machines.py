@@ -94,4 +94,4 @@ async def test_workers_share_the_rate_of_their_account(dsn: str) -> None:
             await settled(outbox, count)
         moments = [entry.at for entry in sandbox.accepted]
         assert busiest(moments) <= 1.5 * rate  # how late a busy machine wakes somebody; alone each would have 20
-        assert max(moments) - min(moments) >= (count - 1) / rate - 0.2
+        assert max(moments) - min(moments) >= 0.7 * (count - 1) / rate  # the first may be late; alone it were a third
