@@ -327,3 +327,21 @@ def test_ticking_for_ever_is_a_clear_error() -> None:
 
     with pytest.raises(VirtualDeadlock, match="60 days"):
         run_virtual(main)
+
+
+def test_a_loop_that_never_pauses_ends_with_its_real_time() -> None:
+    """Also one whose tasks take every exception for their own."""
+
+    async def stubborn() -> None:
+        while True:
+            with contextlib.suppress(Exception, pytest.fail.Exception):
+                await asyncio.sleep(1e-9)
+
+    loop = VirtualLoop(real_seconds=0.05)
+    try:
+        with pytest.raises(VirtualDeadlock, match="real time"):
+            loop.run_until_complete(stubborn())
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.get_coro().close()
+        loop.close()

@@ -29,13 +29,16 @@ What it can see and what not:
 
 A loop that waits for nothing at all raises ``VirtualDeadlock`` after a few real
 seconds; one whose clock passes 60 days (a test that waits for ever while a
-heartbeat keeps ticking) raises it too.
+heartbeat keeps ticking) raises it too, and so does one that was given
+``real_seconds`` and outlives them: a loop that never pauses hides the exception
+that a signal raises inside one of its callbacks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 import selectors
 import threading
@@ -86,9 +89,10 @@ Events: TypeAlias = list[tuple[selectors.SelectorKey, int]]
 class _JumpingSelector(selectors.DefaultSelector):
     """Waits for events that can come by themselves; moves the clock when none can."""
 
-    def __init__(self) -> None:
+    def __init__(self, real_seconds: float) -> None:
         super().__init__()
         self.now = ORIGIN
+        self._end = time.monotonic() + real_seconds
         self.holds = 0
         self._threads = Threads()
         self._wires = Wires()
@@ -103,6 +107,9 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._wires.close()
 
     def select(self, timeout: float | None = None) -> Events:
+        if time.monotonic() > self._end:
+            self._end += _IDLE_SECONDS  # for what the loop's owner has to put in order
+            raise VirtualDeadlock(f"the real time of this loop is over, its clock shows {self.now - ORIGIN:.3f} s")
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
@@ -161,10 +168,14 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The selector event loop on a jumping clock. See the module."""
+    """The selector event loop on a jumping clock. See the module.
 
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
+    Args:
+        real_seconds: how long it may live.
+    """
+
+    def __init__(self, *, real_seconds: float = math.inf) -> None:
+        self._jumping = _JumpingSelector(real_seconds)
         super().__init__(self._jumping)
 
     def time(self) -> float:
