@@ -22,7 +22,7 @@ from sms_traffic_async.errors import ConfigurationError, InvalidMessage, NotSent
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Message, SendResult, Submission
 from sms_traffic_async.policy.rate import RateLimiter, wait
-from sms_traffic_async.posting import Outcome, Posted, Poster
+from sms_traffic_async.posting import Poster, Tray
 
 __all__ = ("BulkSend", "BulkSummary", "Messages", "Progress")
 
@@ -81,6 +81,8 @@ class BulkSend:
         self._poster = poster
         self._life = life
         self._concurrency = concurrency
+        # A protocol that takes many is not given each anew: there is work enough under way.
+        self._few = concurrency - max(1, concurrency // 4)
         self._progress = progress
         self._clock = clock
         self._told_at = 0.0
@@ -95,7 +97,8 @@ class BulkSend:
         self._sending: set[asyncio.Task[Any]] = set()
         self._stopping = False
         self._alive = 0
-        self._posted: set[Posted] = set()
+        self._posted = 0
+        self._tray = Tray(self._take, self._refused)
         self._entered = False
 
     async def __aenter__(self) -> Self:
@@ -137,9 +140,8 @@ class BulkSend:
         finally:
             for worker in self._workers:
                 worker.cancel()
-            for posted in self._posted:
-                posted.is_over = True
-            self._posted.clear()
+            self._tray.is_closed = True
+            self._posted = 0
             await self._close_source()
         self._tell()
 
@@ -166,7 +168,8 @@ class BulkSend:
             self._news.clear()
             await self._news.wait()
         result = self._results.popleft()
-        self._space.set()
+        if len(self._results) == self._concurrency - 1:  # only who waits for this is woken
+            self._space.set()
         return result
 
     def _worker_ended(self, worker: asyncio.Task[None]) -> None:
@@ -196,7 +199,7 @@ class BulkSend:
         """The same in one task, for a protocol that needs none for each message."""
         summary = self.summary
         while not (self._stopping or summary.exhausted):
-            free = min(self._concurrency - len(self._posted), AT_ONCE)
+            free = min(self._concurrency - self._posted, AT_ONCE)
             if free <= 0 or len(self._results) >= self._concurrency:
                 await self._change()
             elif self._limiter is None and self._source.is_plain:
@@ -216,39 +219,47 @@ class BulkSend:
     async def _hand_in(self, first: int, messages: list[Message], poster: Poster) -> None:
         """Hand messages to the protocol; those that do not come to it were not sent, and have that for a result."""
         me = cast("asyncio.Task[Any]", asyncio.current_task())
-        posted = [Posted(message, first + number, self._told) for number, message in enumerate(messages)]
-        self._posted.update(posted)
+        self._posted += len(messages)
         done = 0
         try:
             while done < len(messages) and not self._stopping:
-                count = poster.post(messages[done:], posted[done:], me)
+                count = poster.post(messages[done:], first + done, self._tray, me)
                 if not count:
-                    await poster.post_in_turn(messages[done], posted[done], me)
+                    await poster.post_in_turn(messages[done], first + done, self._tray, me)
                     count = 1
                 done += count
         finally:
-            for one in posted[done:]:
-                one.set_exception(_stopped())
+            for index in range(done, len(messages)):
+                self._refused(messages[index], first + index, _stopped())
 
-    def _told(self, posted: Posted, outcome: Outcome) -> None:
-        """What the protocol says of a message that was handed in. Hot: runs for every one."""
-        self._posted.discard(posted)
-        if type(outcome) is Submission:
-            # A frozen value made by its constructor costs four times as much.
-            made: Any = _Draft()
-            made.message = posted.message
-            made.index = posted.index
-            made.submission = outcome
-            made.error = None
-            made.__class__ = SendResult
-            self.summary.accepted += 1
-            self._results.append(made)
+    def _take(self) -> None:
+        """The protocol has laid down what the platform took. Hot: runs for every message."""
+        accepted, lay = self._tray.accepted, self._results.append
+        if not self._tray.is_closed:
+            for message, index, submission in accepted:
+                # A frozen value made by its constructor costs four times as much.
+                made: Any = _Draft()
+                made.message = message
+                made.index = index
+                made.submission = submission
+                made.error = None
+                made.__class__ = SendResult
+                lay(made)
+            self.summary.accepted += len(accepted)
+            self._posted -= len(accepted)
             self._news.set()
-        else:
-            error = cast("SendError | InvalidMessage", outcome)
-            self._lay(SendResult(message=posted.message, index=posted.index, error=error))
-            if isinstance(error, NotSent) and error.reason == "closed":
-                self._stopping = True
+            if self._posted <= self._few or self._progress is not None:
+                self._space.set()
+        accepted.clear()
+
+    def _refused(self, message: Message, index: int, error: SendError | InvalidMessage) -> None:
+        """A message was not sent, or nobody knows."""
+        if self._tray.is_closed:
+            return
+        self._posted -= 1
+        self._lay(SendResult(message=message, index=index, error=error))
+        if isinstance(error, NotSent) and error.reason == "closed":
+            self._stopping = True
         self._space.set()
 
     async def _change(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Sized
 from itertools import islice
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.lifecycle import Life
@@ -17,6 +17,7 @@ __all__ = ("Messages", "Source")
 Messages: TypeAlias = Iterable[Message] | AsyncIterable[Message]
 
 _END = object()
+_ONLY_MESSAGES: Final = frozenset[type]((Message,))
 
 
 class Source:
@@ -117,10 +118,18 @@ class Source:
 
     def _read(self, found: list[Message], most: int) -> None:
         assert self._sync is not None  # noqa: S101 - opened
-        for one in islice(self._sync, most):
+        try:
+            found.extend(islice(self._sync, most))
+        finally:  # what came before an error counts
+            if not _ONLY_MESSAGES.issuperset(map(type, found)):
+                self._sort_out(found)
+
+    def _sort_out(self, found: list[Message]) -> None:
+        """Not each is a plain `Message`."""
+        for index, one in enumerate(found):
             if not isinstance(cast("object", one), Message):
-                raise _no_message(self.taken + len(found), one)
-            found.append(one)
+                del found[index:]
+                raise _no_message(self.taken + index, one)
 
     async def close(self, seconds: float) -> None:
         """Close a generator, so that what it holds open is closed now and not at some later time.

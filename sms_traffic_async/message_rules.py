@@ -54,6 +54,16 @@ def is_usual_phone(to: object) -> TypeGuard[str]:
     return type(to) is str and len(to) == _SHORT_WAY and to[0] == "7" and to.isascii() and to.encode().isdigit()
 
 
+def is_usual_text(text: object) -> TypeGuard[str]:
+    """Whether nothing is wrong with a text, at first sight."""
+    if type(text) is not str or not text or "\0" in text:
+        return False
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def read_phone(to: object, region: object) -> tuple[str, InvalidMessage | None]:
     """The digits of a number, or what is wrong with it or with its region."""
     if region is not None and region not in _REGIONS:

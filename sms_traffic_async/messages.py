@@ -125,6 +125,14 @@ class Message:
             draft.expires_in = expires_in
             draft.region = region
             draft.__class__ = Message
+            # Nearly every message is no more than a number of +7 and a text; then the rest need not be looked at again.
+            if (
+                originator is None and key is None and tracking_data is None and params is None and max_parts is None
+                and start_at is None and batch_name is None and validity is None and expires_in is None
+                and region is None and truncate is transliterate is flash is local_time is False
+                and rules.is_usual_phone(to) and rules.is_usual_text(text)
+            ):  # fmt: skip
+                return
         else:
             _fill(self, (to, text, originator, key, tracking_data, params, max_parts, truncate, transliterate, flash,
                          start_at, local_time, batch_name, validity, expires_in, region))  # fmt: skip
@@ -163,7 +171,7 @@ def _settle(message: Message) -> InvalidMessage | None:
         digits, problem = rules.read_phone(to, message.region)
         if digits is not to:
             object.__setattr__(message, "to", digits)
-    if type(text) is not str or not text or "\0" in text or not text.isascii():
+    if not rules.is_usual_text(text):
         problem = problem or rules.text_problem(text)
     if message.originator is not None:
         problem = problem or rules.originator_problem(message.originator)

@@ -1,49 +1,56 @@
 """Messages of ``send_many`` that a protocol takes without a task for each.
 
-A protocol that can is a `Poster`: it takes messages, and tells a `Waiter` what
-became of each. So thousands are under way for one task that reads the source,
-and nobody is woken for each of them.
+A protocol that can is a `Poster`: it takes messages, and lays what became of each
+into a `Tray`. So thousands are under way for one task that reads the source, and
+nobody is woken for each of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from sms_traffic_async.errors import InvalidMessage, SendError
 from sms_traffic_async.messages import Message, Submission
 
-__all__ = ("Outcome", "Posted", "Poster", "Waiter")
-
-Outcome: TypeAlias = Submission | SendError | InvalidMessage
+__all__ = ("Poster", "Tray")
 
 
-class Waiter(Protocol):
-    """Whoever is told the outcome of a message, once: a future, or something cheaper."""
+class Tray:
+    """Where what became of the messages of one ``send_many`` comes together. Each is told once.
 
-    def done(self) -> bool:
-        """Whether there is nothing to tell it (any more)."""
-        ...
+    Args:
+        take: is called when something was laid into ``accepted``; it empties that.
+        refuse: takes a message that was not sent, or of which nobody knows; its place; and why.
 
-    def set_result(self, submission: Submission, /) -> None:
-        """The platform took it."""
-        ...
+    Attributes:
+        accepted: messages that the platform took, with their places. Whoever brings many lays down all of them, then
+            calls ``take`` once.
+        is_closed: nobody wants to know any more.
+    """
 
-    def set_exception(self, error: Any, /) -> None:
-        """It did not, or nobody knows."""
-        ...
+    __slots__ = ("accepted", "is_closed", "refuse", "take")
+
+    def __init__(
+        self, take: Callable[[], None], refuse: Callable[[Message, int, SendError | InvalidMessage], None]
+    ) -> None:
+        self.accepted: list[tuple[Message, int, Submission]] = []
+        self.is_closed: bool = False
+        self.take = take
+        self.refuse = refuse
 
 
 class Poster(Protocol):
     """A protocol that takes messages and tells of them later."""
 
-    def post(self, messages: Sequence[Message], waiters: Sequence[Waiter], task: asyncio.Task[Any]) -> int:
-        """Take messages, as many as there is room for; a waiter may be told at once.
+    def post(self, messages: Sequence[Message], first: int, tray: Tray, task: asyncio.Task[Any]) -> int:
+        """Take messages, as many as there is room for; the tray may be told at once.
 
         Args:
             messages: what to send, in order.
-            waiters: who is told, one for each.
+            first: the place of the first of them in the source.
+            tray: is told of each.
             task: the current one; `Life.interrupt` of it ends what is under way.
 
         Returns:
@@ -54,47 +61,12 @@ class Poster(Protocol):
         """
         ...
 
-    async def post_in_turn(self, message: Message, waiter: Waiter, task: asyncio.Task[Any]) -> None:
+    async def post_in_turn(self, message: Message, index: int, tray: Tray, task: asyncio.Task[Any]) -> None:
         """Wait for room, then take one.
 
         Raises:
             ConfigurationError: another loop, or a forked child.
 
-        Cancellation: it was not taken, and the waiter is not told.
+        Cancellation: it was not taken, and the tray is not told.
         """
         ...
-
-
-class Posted:
-    """One message under way, and whom its outcome is told.
-
-    Args:
-        message: the message.
-        index: its place in the source.
-        tell: takes the outcome: a submission or an error.
-
-    Attributes:
-        is_over: it was told, or given up.
-    """
-
-    __slots__ = ("_tell", "index", "is_over", "message")
-
-    def __init__(self, message: Message, index: int, tell: Callable[[Posted, Outcome], None]) -> None:
-        self.message: Message = message
-        self.index: int = index
-        self.is_over: bool = False
-        self._tell = tell
-
-    def done(self) -> bool:
-        """See `Waiter`."""
-        return self.is_over
-
-    def set_result(self, submission: Submission, /) -> None:
-        """See `Waiter`."""
-        self.is_over = True
-        self._tell(self, submission)
-
-    def set_exception(self, error: SendError | InvalidMessage, /) -> None:
-        """See `Waiter`."""
-        self.is_over = True
-        self._tell(self, error)

@@ -14,7 +14,7 @@ from sms_traffic_async.bulk import BulkSend, BulkSummary, Messages
 from sms_traffic_async.errors import ConfigurationError, NotSent, OutcomeUnknown, Rejected, SendError
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Message, Submission
-from sms_traffic_async.posting import Waiter
+from sms_traffic_async.posting import Tray
 from tests.support.virtual_loop import VirtualClock, virtual
 
 CLOCK = VirtualClock()
@@ -45,24 +45,24 @@ class PosterOf:
         self._news = asyncio.Event()
         self.waited = 0
 
-    def post(self, messages: Sequence[Message], waiters: Sequence[Waiter], task: asyncio.Task[Any]) -> int:
+    def post(self, messages: Sequence[Message], first: int, tray: Tray, task: asyncio.Task[Any]) -> int:
         count = min(self._room, len(messages), self._broken_after)
         if not self._broken_after:
             raise ConfigurationError("another loop")
         self._broken_after -= count
-        for message, waiter in zip(messages[:count], waiters, strict=False):
+        for index, message in enumerate(messages[:count], first):
             self._room -= 1
-            Carrying(self._life, task, self._carry(message, waiter))
+            Carrying(self._life, task, self._carry(message, index, tray))
         return count
 
-    async def post_in_turn(self, message: Message, waiter: Waiter, task: asyncio.Task[Any]) -> None:
+    async def post_in_turn(self, message: Message, index: int, tray: Tray, task: asyncio.Task[Any]) -> None:
         self.waited += 1
         while not self._room:
             self._news.clear()
             await self._news.wait()
-        assert self.post([message], [waiter], task) == 1
+        assert self.post([message], index, tray, task) == 1
 
-    async def _carry(self, message: Message, waiter: Waiter) -> None:
+    async def _carry(self, message: Message, index: int, tray: Tray) -> None:
         outcome: Submission | SendError
         try:
             outcome = await self._send(message)
@@ -70,11 +70,11 @@ class PosterOf:
             outcome = error
         self._room += 1
         self._news.set()
-        if not waiter.done():
-            if isinstance(outcome, SendError):
-                waiter.set_exception(outcome)
-            else:
-                waiter.set_result(outcome)
+        if isinstance(outcome, SendError):
+            tray.refuse(message, index, outcome)
+        else:
+            tray.accepted.append((message, index, outcome))
+            tray.take()
 
 
 class Carrying:
@@ -290,6 +290,45 @@ async def test_misuse() -> None:
     with pytest.raises(ConfigurationError, match="entered once"):
         async with sending:
             pass
+
+
+class Labelled(Message):
+    """A message of somebody's own kind."""
+
+
+async def test_what_came_before_something_else_is_sent_and_that_is_told() -> None:
+    first = [message(0), Labelled(to="79160000001", text="text"), message(2)]
+    sending, carrier = bulk_of([*first, "79161112233", message(4)])  # type: ignore[list-item] # misuse
+    seen: list[Message] = []
+    with pytest.raises(ConfigurationError, match="item 3 is a str"):
+        async with sending as results:
+            async for result in results:
+                seen.append(result.message)  # noqa: PERF401 - read up to the error
+    assert seen == first
+    assert carrier.sent == 3
+
+
+async def test_progress_is_told_of_a_few_too() -> None:
+    """A poster is not given each message anew; whoever looks at the progress is."""
+    life, accepted = Life(), list[int]()
+    life.bind()
+    sent = itertools.count(1)
+
+    async def send(one: Message) -> Submission:
+        await asyncio.sleep(next(sent))
+        return await carrier.send(one)
+
+    carrier = Carrier()
+    sending = sending_by(
+        map(message, range(0, 1000, 10)),
+        send,
+        life,
+        concurrency=100,
+        progress=lambda so_far: accepted.append(so_far.accepted),
+    )
+    async with sending as results:
+        assert len([result async for result in results]) == 100
+    assert {*range(1, 100)} <= set(accepted)
 
 
 # --- a poster

@@ -97,10 +97,10 @@ class Casework(Verdicts):
         self._options = options
         self._telemetry = telemetry
         self._life = life
-        # Most deadlines are later than the one before, and stand in a queue; the others on a heap.
-        self._line: deque[tuple[float, int, Parcel]] = deque()
+        # By `Parcel.until`: most is later than the one before, and stands in a queue; the others on a heap.
+        self._line: deque[Parcel] = deque()
         self._deadlines: list[tuple[float, int, Parcel]] = []
-        self._open = 0
+        self._open: int = 0
 
     # --- answers
 
@@ -124,8 +124,7 @@ class Casework(Verdicts):
             sent = submission(parcel, parcel.message_ids, accepted_at)
             if self._telemetry.accepted is not None:
                 self._telemetry.accepted(sent)
-            if not parcel.waiter.done():
-                parcel.waiter.set_result(sent)
+            parcel.accept(sent)
         elif not parcel.flying:
             self._consider(parcel, now)
 
@@ -212,7 +211,7 @@ class Casework(Verdicts):
         repeated = parcel.unanswered[index] = parcel.unanswered.get(index, -1) + 1
         if parcel.settled:
             return
-        may_repeat = parcel.resend and not parcel.final and not parcel.waiter.done() and repeated < RESENDS_PER_HOUR
+        may_repeat = parcel.resend and not parcel.final and parcel.is_awaited and repeated < RESENDS_PER_HOUR
         if may_repeat and now < parcel.repeats_until:
             if parcel.repeats_until == _NEVER:
                 parcel.repeats_until = now + REPEAT_WITHIN
@@ -260,8 +259,7 @@ class Casework(Verdicts):
         error = self.error_of(parcel, now, why)
         error_code = error.code
         self._settle(parcel, error.outcome.value, error_code, now)
-        if not parcel.waiter.done():
-            parcel.waiter.set_exception(error)
+        parcel.fail(error)
 
     def _settle(self, parcel: Parcel, outcome: str, code: int | None, now: float) -> None:
         parcel.settled = True
@@ -298,20 +296,20 @@ class Casework(Verdicts):
             parcel = heapq.heappop(heap)[2]
             if not parcel.settled:
                 self._on_time(parcel, now)
-        while line and (line[0][0] <= now or line[0][2].settled):
-            parcel = line.popleft()[2]
+        while line and (line[0].until <= now or line[0].settled):
+            parcel = line.popleft()
             if not parcel.settled:
                 self._on_time(parcel, now)
         self._compact()
 
     def _compact(self) -> None:
         heap, line = self._deadlines, self._line
-        while line and line[0][2].settled:
+        while line and line[0].settled:
             line.popleft()
         if len(heap) + len(line) > SLACK + 4 * self._open:
             heap[:] = [entry for entry in heap if not entry[2].settled]
             heapq.heapify(heap)
-            kept = [entry for entry in line if not entry[2].settled]
+            kept = [parcel for parcel in line if not parcel.settled]
             line.clear()
             line.extend(kept)
 
@@ -372,12 +370,12 @@ class Casework(Verdicts):
             if not parcel.begun:
                 failure = error(parcel.key)
                 self._settle(parcel, failure.outcome.value, failure.code, now)
-                if not parcel.waiter.done():
-                    parcel.waiter.set_exception(failure)
+                parcel.fail(failure)
 
     def waiting(self) -> list[Parcel]:
         """Every message without an outcome, in the order of coming."""
-        found = {entry[1]: entry[2] for entry in (*self._deadlines, *self._line) if not entry[2].settled}
+        parcels = (*(entry[2] for entry in self._deadlines), *self._line)
+        found = {parcel.number: parcel for parcel in parcels if not parcel.settled}
         return [found[number] for number in sorted(found)]
 
     @property

@@ -13,7 +13,7 @@ from sms_traffic_async.errors import ConfigurationError, InvalidMessage, SendErr
 from sms_traffic_async.lifecycle import Life, State
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
-from sms_traffic_async.posting import Waiter
+from sms_traffic_async.posting import Tray
 from sms_traffic_async.protocols.http.failures import session_closed
 from sms_traffic_async.protocols.smpp.outgoing import BINARY, Bodies, Outgoing
 from sms_traffic_async.protocols.smpp.parcel import Parcel
@@ -27,6 +27,7 @@ __all__ = ("Smpp",)
 _OPERATION = "smpp.send"
 _OPEN = State.OPEN  # in CPython 3.11 a member of an enum is not a plain attribute, and takes 0.1 µs
 _CHOICES = ("raise", "resend")
+_NEVER = float("inf")
 _numbers = itertools.count(1)
 
 
@@ -127,48 +128,68 @@ class Smpp:
             hub.abandon(parcel, hub.time())
             raise
 
-    def post(self, messages: Sequence[Message], waiters: Sequence[Waiter], task: asyncio.Task[Any]) -> int:
+    def post(self, messages: Sequence[Message], first: int, tray: Tray, task: asyncio.Task[Any]) -> int:
         """``submit(message, bulk=True)`` for many, without anybody who awaits each; see `posting.Poster`."""
         hub, loop = self._hub, asyncio.get_running_loop()
-        now, count = loop.time(), 0
-        queue, bodies = hub.queue, self._outgoing.bodies
-        for message, waiter in zip(messages, waiters, strict=True):
-            if hub.admission.waiting or queue.parts >= queue.limit:
+        now, queue, bodies = loop.time(), hub.queue, self._outgoing.bodies
+        deadline, prefix, resend, interrupter = now + self._timeout, self._prefix, self._resend, hub.interrupter
+        is_ready = self._is_ready(loop)
+        free = 0 if hub.admission.waiting else queue.limit - queue.parts
+        parcels: list[Parcel] = []
+        count = 0
+        for message in messages:
+            if free <= 0:
                 break
             parcel: Parcel | Exception
             try:
-                parcel = self._parcel(loop, now, waiter, bodies(message), message.to, message.expires_in, None, None)
+                made, wait = bodies(message), message.expires_in
+                if is_ready and type(made) is tuple:  # as `_parcel` would
+                    parts, encoding, reference = made
+                    number = next(_numbers)
+                    parcel = Parcel(
+                        tray, number, f"{prefix}{number}", message.to, parts, encoding, reference, interrupter,
+                        now, deadline, _NEVER if wait is None else now + wait, resend,
+                    )  # fmt: skip
+                else:
+                    parcel = self._parcel(loop, now, tray, made, message.to, wait, None, None)
             except Exception as error:  # noqa: BLE001 - raised below, or by the next call
                 parcel = error
-            if isinstance(parcel, Parcel):
+            if type(parcel) is Parcel:
                 parcel.lane = 1
                 parcel.task = task
-                hub.put(parcel)
+                parcel.message = message
+                parcel.index = first + count
+                parcels.append(parcel)
+                free -= parcel.count
             elif isinstance(parcel, SendError | InvalidMessage):
-                waiter.set_exception(parcel)
+                tray.refuse(message, first + count, parcel)
             elif count:
                 break  # what was taken before is under way, and has to be told so first
             else:
-                raise parcel
+                raise cast("Exception", parcel)
             count += 1
+        if parcels:
+            hub.put_all(parcels)
         return count
 
-    async def post_in_turn(self, message: Message, waiter: Waiter, task: asyncio.Task[Any]) -> None:
+    async def post_in_turn(self, message: Message, index: int, tray: Tray, task: asyncio.Task[Any]) -> None:
         """See `posting.Poster`."""
         loop = asyncio.get_running_loop()
         made = self._outgoing.bodies(message)
-        parcel = self._parcel(loop, loop.time(), waiter, made, message.to, message.expires_in, None, None)
+        parcel = self._parcel(loop, loop.time(), tray, made, message.to, message.expires_in, None, None)
         if isinstance(parcel, ConfigurationError):
             raise parcel
         if not isinstance(parcel, Parcel):
-            waiter.set_exception(parcel)
+            tray.refuse(message, index, parcel)
             return
         parcel.lane = 1
         parcel.task = task
+        parcel.message = message
+        parcel.index = index
         try:
             await self._hub.room(parcel)
         except SendError as error:
-            waiter.set_exception(error.with_traceback(None))
+            tray.refuse(message, index, error.with_traceback(None))
         else:
             self._hub.put(parcel)
 
@@ -230,7 +251,7 @@ class Smpp:
         self,
         loop: asyncio.AbstractEventLoop,
         now: float,
-        waiter: Waiter,
+        waiter: asyncio.Future[Submission] | Tray,
         made: Bodies | InvalidMessage,
         to: str,
         expires_in: float | None,
@@ -241,6 +262,7 @@ class Smpp:
         hub = self._hub
         if isinstance(made, InvalidMessage):
             return made
+        # `_is_ready`, inline
         if hub.loop is not loop or hub.trouble is not None or self._life.state is not _OPEN or self._only_to.active:
             problem = self._problem(to)
             if problem is not None:
@@ -255,25 +277,25 @@ class Smpp:
         if on_unknown is not None and on_unknown not in _CHOICES:
             return ConfigurationError("on_unknown is 'raise' or 'resend'")
         number = next(_numbers)
-        parcel = Parcel(
+        return Parcel(
             waiter,
             number,
             f"{self._prefix}{number}",
             to,
             bodies,
             encoding,
+            reference,
             hub.interrupter,
             now,
             deadline,
+            _NEVER if expires_in is None else now + expires_in,
+            self._resend if on_unknown is None else on_unknown == "resend",
         )
-        if expires_in is not None:
-            parcel.expires_at = now + expires_in
-        if reference is not None:
-            parcel.reference = reference
-            parcel.todo = list(range(parcel.count))
-        if self._resend if on_unknown is None else on_unknown == "resend":
-            parcel.resend = True
-        return parcel
+
+    def _is_ready(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether nothing stands in the way of any message."""
+        hub = self._hub
+        return hub.loop is loop and hub.trouble is None and self._life.state is _OPEN and not self._only_to.active
 
     def _problem(self, to: str) -> SendError | InvalidMessage | None:
         """What stands in the way, and the beginning of everything."""

@@ -60,6 +60,7 @@ _unpack: Final = HEADER.unpack_from
 _STRANGERS: Final = ((b"\x15\x03", "TLS"), (b"\x16\x03", "TLS"), (b"HTTP", "HTTP"), (b"GET ", "HTTP"), (b"SSH-", "SSH"))
 
 
+_NOBODY: Final = object()
 _Answer: TypeAlias = tuple[int, int, int, int, bytes, int]
 
 
@@ -129,26 +130,27 @@ class Intake(Life):
         Returns:
             How many there were. It stops before the first that is another PDU, or that nothing waits for.
         """
-        waiting, first, before = self._waiting, None, len(accepted)
+        submits, first, before = self._submits, 0, len(accepted)
         whole = (len(data) - at) // length * length
         rows: Iterator[_Answer] = _answer_of(length).iter_unpack(memoryview(data)[at : at + whole])
         for size, command, status, sequence, octets, last in rows:
-            request = waiting.get(sequence)
-            if command != _SUBMIT_RESP or status or size != length or request is None or request[0] != _SUBMIT:
+            if command != _SUBMIT_RESP or status or size != length:
                 break
-            del waiting[sequence]
-            first = first or request
+            token = submits.pop(sequence, _NOBODY)
+            if token is _NOBODY:
+                break
+            first = first or sequence
             message_id = octets
             if last or 0 in octets:  # as SubmitSmResp.read does: up to the first NUL
                 message_id = (octets + OCTETS[last]).partition(b"\0")[0]
-            accepted.append((request[1], message_id.decode("latin-1")))
+            accepted.append((token, message_id.decode("latin-1")))
         count = len(accepted) - before
         self._outstanding.in_flight -= count
         stats = self.stats
         stats.pdus_in += count
         stats.answered += count
-        if first is not None and not before:
-            stats.took(now - first[2])  # of those of one read the first waited longest
+        if first and not before:
+            stats.took(now - self._outstanding.sent_at(first))  # of those of one read the first waited longest
         return count
 
     def _take_deliver(self, sequence: int, data: bytes, at: int, end: int) -> None:

@@ -46,7 +46,7 @@ class Life:
         self._may_send = sendable(role, State.OPEN)
         self._may_receive = receivable(role, State.OPEN, None)
         self._outstanding = Outstanding(self.options.late_timeout, first_sequence)
-        self._waiting = self._outstanding.waiting
+        self._submits = self._outstanding.submits
         self._heartbeat: Heartbeat | None = None
         self._owed: dict[int, int] = {}
         self._owed_count: int = 0
@@ -100,9 +100,7 @@ class Life:
     @property
     def oldest_request_at(self) -> float | None:
         """When the oldest request was made that an answer, in time or late, would still be matched to."""
-        tables = (self._outstanding.late, self._outstanding.waiting)
-        first = (next((one.sent_at for one in table.values() if one.counted), None) for table in tables)
-        return min((at for at in first if at is not None), default=None)
+        return self._outstanding.oldest_at
 
     def events(self) -> list[Event]:
         """What has happened since the last call, in order."""

@@ -79,7 +79,16 @@ class Outgoing:
         shared: the view whose reference numbers this one continues.
     """
 
-    __slots__ = ("_max_parts", "_originator", "_reference", "_reference_bytes", "_registered", "_rules", "_templates")
+    __slots__ = (
+        "_max_parts",
+        "_originator",
+        "_plain",
+        "_reference",
+        "_reference_bytes",
+        "_registered",
+        "_rules",
+        "_templates",
+    )
 
     def __init__(
         self,
@@ -101,6 +110,7 @@ class Outgoing:
             else shared._reference  # noqa: SLF001 - its own class
         )
         self._templates: dict[tuple[str | None, int | None], SubmitTemplate] = {}
+        self._plain: SubmitTemplate | None = None
 
     def bodies(self, message: Message, data_coding: int | None = None) -> Bodies | InvalidMessage:
         """The bodies of a message, or what is wrong with it. Hot: runs for every message.
@@ -121,9 +131,10 @@ class Outgoing:
         problem = uncarried(message, "smpp") if special else None
         if problem is not None:
             return problem
-        template = self._templates.get((message.originator, message.validity))
+        named, validity = message.originator, message.validity
+        template = self._plain if named is None and validity is None else self._templates.get((named, validity))
         if template is None:
-            made = self._template(message.originator, message.validity)
+            made = self._template(named, validity)
             if isinstance(made, InvalidMessage):
                 return made
             template = made
@@ -255,6 +266,8 @@ class Outgoing:
         if len(self._templates) >= _MOST_TEMPLATES:
             self._templates.clear()
         template = self._templates[named, validity] = SubmitTemplate(sample)
+        if named is None and validity is None:
+            self._plain = template
         return template
 
 

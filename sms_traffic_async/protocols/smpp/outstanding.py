@@ -11,22 +11,27 @@
    share an entry. What was answered stays there until it comes to the front or
    until most is such, so every step is O(log n) at most and memory follows what
    is really waiting.
+6. Of a submit_sm only the token is kept by its number: when it was sent stands in
+   its entry of that queue, and is asked for once a read.
 """
 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import repeat
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
+
+from sms_traffic_async.protocols.smpp.vocabulary import Command
 
 __all__ = ("MAX_SEQUENCE", "Outstanding", "Waiting")
 
 MAX_SEQUENCE: Final = 0x7FFF_FFFF
 """SMPP 3.4, 5.1.4: 1 to this."""
 _SLACK: Final = 64
+_SUBMIT: Final = int(Command.SUBMIT_SM)
 
 
 class Waiting(NamedTuple):
@@ -45,34 +50,32 @@ class Waiting(NamedTuple):
     counted: bool
 
 
-# ``Waiting(...)`` without its constructor in Python, at a third of the price.
-_new_waiting: Final[Callable[[tuple[int, Any, float, bool]], Waiting]] = partial(
-    tuple.__new__,  # pyright: ignore[reportUnknownMemberType] # typed by the line above
-    Waiting,
-)
-
-
 class _Run:
-    """Requests with numbers in a row and one deadline. ``first`` moves past those that wait no more."""
+    """Requests with numbers in a row, of one moment. ``first`` moves past those that wait no more."""
 
-    __slots__ = ("deadline", "end", "first")
+    __slots__ = ("deadline", "end", "first", "sent_at")
 
-    def __init__(self, deadline: float, first: int, end: int) -> None:
+    def __init__(self, sent_at: float, deadline: float, first: int, end: int) -> None:
+        self.sent_at = sent_at
         self.deadline = deadline
         self.first = first
         self.end = end
+
+
+_first_of: Final = attrgetter("first")
 
 
 class Outstanding:
     """The table.
 
     Attributes:
-        waiting: by sequence number, in the order of sending.
+        submits: tokens of submit_sm by sequence number, in the order of sending. See `sent_at`.
+        waiting: all else, and a submit_sm whose deadline is out of order.
         late: those past their deadline.
-        in_flight: how many of ``waiting`` take a place of the window.
+        in_flight: how many of the first two take a place of the window.
     """
 
-    __slots__ = ("_heap", "_late_after", "_line", "_next", "in_flight", "late", "waiting")
+    __slots__ = ("_heap", "_late_after", "_line", "_next", "in_flight", "late", "submits", "waiting")
 
     def __init__(self, late_after: float, first_sequence: int = 1) -> None:
         """An empty table.
@@ -81,6 +84,7 @@ class Outstanding:
             late_after: seconds from sending until a late answer is not matched any more.
             first_sequence: the number to start with.
         """
+        self.submits: dict[int, Any] = {}
         self.waiting: dict[int, Waiting] = {}
         self.late: dict[int, Waiting] = {}
         self.in_flight: int = 0
@@ -92,7 +96,7 @@ class Outstanding:
     def next_sequence(self) -> int:
         """A number that nothing waits under; after the last comes 1 again."""
         sequence = self._next
-        while sequence in self.waiting or sequence in self.late:
+        while sequence in self.submits or sequence in self.waiting or sequence in self.late:
             sequence = 1 if sequence >= MAX_SEQUENCE else sequence + 1
         self._next = 1 if sequence >= MAX_SEQUENCE else sequence + 1
         return sequence
@@ -104,36 +108,63 @@ class Outstanding:
             self.in_flight += 1
         line = self._line
         if not line or line[-1].deadline <= deadline:
-            line.append(_Run(deadline, sequence, sequence + 1))
+            line.append(_Run(request.sent_at, deadline, sequence, sequence + 1))
         else:
             heapq.heappush(self._heap, (deadline, sequence))
 
-    def enter(self, command: int, tokens: Sequence[Any], now: float, deadline: float) -> Sequence[int]:
-        """``add`` some that are counted, under ``next_sequence``. For every message of a busy link.
+    def enter(self, tokens: Sequence[Any], now: float, deadline: float) -> Sequence[int]:
+        """``add`` some submit_sm, which are counted, under ``next_sequence``. For every message of a busy link.
 
         Returns:
             Their sequence numbers.
         """
-        first, waiting, line = self._next, self.waiting, self._line
-        requests = map(_new_waiting, zip(repeat(command), tokens, repeat(now), repeat(True)))
+        first, submits, line = self._next, self.submits, self._line
         numbers = range(first, first + len(tokens))
+        while line and line[-1].deadline > deadline and not self._waits(line[-1]):
+            line.pop()  # a bind, say, which has its answer
         if (
             numbers.stop > MAX_SEQUENCE
             or self.late
             or (line and line[-1].deadline > deadline)
-            or not waiting.keys().isdisjoint(numbers)
+            or not submits.keys().isdisjoint(numbers)
+            or not self.waiting.keys().isdisjoint(numbers)
         ):
-            sequences: list[int] = []
-            for request in requests:
-                sequence = self.next_sequence()
-                self.add(sequence, request, deadline)
-                sequences.append(sequence)
-            return sequences
+            return [self._enter_one(token, now, deadline) for token in tokens]
         self._next = numbers.stop
-        waiting.update(zip(numbers, requests, strict=True))
+        submits.update(zip(numbers, tokens, strict=True))
         self.in_flight += len(numbers)
-        line.append(_Run(deadline, first, numbers.stop))
+        line.append(_Run(now, deadline, first, numbers.stop))
         return numbers
+
+    def _enter_one(self, token: Any, now: float, deadline: float) -> int:
+        sequence, line = self.next_sequence(), self._line
+        if line and line[-1].deadline > deadline:
+            self.add(sequence, Waiting(_SUBMIT, token, now, counted=True), deadline)
+        else:
+            self.submits[sequence] = token
+            self.in_flight += 1
+            line.append(_Run(now, deadline, sequence, sequence + 1))
+        return sequence
+
+    def sent_at(self, sequence: int) -> float:
+        """When a submit_sm was sent that is in ``submits``, or was until a moment ago."""
+        line = self._line
+        run = line[0]
+        if not run.first <= sequence < run.end:
+            run = line[bisect_right(line, sequence, key=_first_of) - 1]
+            if not run.first <= sequence < run.end:  # the numbers began again from 1
+                run = next(run for run in line if run.first <= sequence < run.end)
+        return run.sent_at
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the oldest request was sent that is counted and may still be answered, in time or late."""
+        tables = (self.late, self.waiting)
+        found = [next((one.sent_at for one in table.values() if one.counted), None) for table in tables]
+        first = next(iter(self.submits), None)
+        if first is not None:
+            found.append(self.sent_at(first))
+        return min((at for at in found if at is not None), default=None)
 
     def take(self, sequence: int, command: int | None) -> tuple[Waiting, bool] | None:
         """The request that an answer belongs to, and whether the answer is late.
@@ -142,6 +173,8 @@ class Outstanding:
             sequence: the answer's sequence number.
             command: the request's command; ``None`` for a generic_nack, which fits any.
         """
+        if sequence in self.submits and (command is None or command == _SUBMIT):
+            return self._take_submit(sequence), False
         for table in (self.waiting, self.late):
             request = table.get(sequence)
             if request is not None and (command is None or command == request.command):
@@ -151,6 +184,10 @@ class Outstanding:
                 return request, table is self.late
         return None
 
+    def _take_submit(self, sequence: int) -> Waiting:
+        self.in_flight -= 1
+        return Waiting(_SUBMIT, self.submits.pop(sequence), self.sent_at(sequence), counted=True)
+
     def expire(self, now: float) -> list[tuple[int, Waiting]]:
         """Move what is due out of the way and return what has just become late."""
         expired: list[tuple[int, Waiting]] = []
@@ -159,27 +196,34 @@ class Outstanding:
             if first is None or first > now:
                 return expired
             line, heap = self._line, self._heap
+            request: Waiting | None
             if line and (not heap or (line[0].deadline, line[0].first) <= heap[0]):
                 deadline, sequence = line[0].deadline, line[0].first
+                request = self._take_submit(sequence) if sequence in self.submits else self._give_up(sequence)
                 line[0].first += 1
             else:
                 deadline, sequence = heapq.heappop(heap)
-            request = self.waiting.pop(sequence, None)
+                request = self._give_up(sequence)
             if request is None:
                 self.late.pop(sequence, None)
                 continue
             if request.counted:
-                self.in_flight -= 1
                 self.late[sequence] = request
                 # As long as was planned, from when it is told: the loop may have been blocked.
                 stretch = max(0.0, request.sent_at + self._late_after - deadline)
                 heapq.heappush(heap, (now + stretch, sequence))
             expired.append((sequence, request))
 
+    def _give_up(self, sequence: int) -> Waiting | None:
+        request = self.waiting.pop(sequence, None)
+        if request is not None and request.counted:
+            self.in_flight -= 1
+        return request
+
     def next_deadline(self) -> float | None:
         """When `expire` has something to do."""
         heap, line, waiting, late = self._heap, self._line, self.waiting, self.late
-        if len(heap) + len(line) > _SLACK + 4 * (len(waiting) + len(late)):
+        if len(heap) + len(line) > _SLACK + 4 * (len(self.submits) + len(waiting) + len(late)):
             heap[:] = [entry for entry in heap if entry[1] in waiting or entry[1] in late]
             heapq.heapify(heap)
             kept = [run for run in line if self._waits(run)]
@@ -195,15 +239,17 @@ class Outstanding:
 
     def _waits(self, run: _Run) -> bool:
         """Whether one of them waits; its first is such then."""
-        first, end, waiting = run.first, run.end, self.waiting
-        while first < end and first not in waiting:
+        first, end, submits, waiting = run.first, run.end, self.submits, self.waiting
+        while first < end and first not in submits and first not in waiting:
             first += 1
         run.first = first
         return first < end
 
     def drain(self) -> list[tuple[int, Waiting]]:
         """Give up everything; returns what was waiting, in the order of sending."""
-        left = list(self.waiting.items())
+        left = [(sequence, self._take_submit(sequence)) for sequence in tuple(self.submits)]
+        left += self.waiting.items()
+        left.sort(key=lambda one: one[1].sent_at)
         self.waiting.clear()
         self.late.clear()
         self._heap.clear()

@@ -9,8 +9,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from sms_traffic_async.messages import Submission
-from sms_traffic_async.posting import Waiter
+from sms_traffic_async.errors import SendError
+from sms_traffic_async.messages import Message, Submission
+from sms_traffic_async.posting import Tray
 from sms_traffic_async.protocols.smpp.fields import draft_of
 from sms_traffic_async.secrets import mask_phone
 
@@ -26,7 +27,7 @@ class Parcel:
     session's close waits for and, at last, interrupts (`lifecycle.CallScope`).
 
     Attributes:
-        waiter: is told the outcome: the future of a call, or what stands for a message of `send_many`.
+        waiter: is told the outcome: the future of a call, or the tray of a `send_many`.
         bodies: of its submit_sm, in order.
         settled: it has its outcome, or nobody waits for that any more.
         pending: parts that wait to be written.
@@ -35,6 +36,7 @@ class Parcel:
         ids: of the parts accepted so far, by index.
         unanswered: parts that may have been taken; by index, how often each was repeated since.
         repeats: how often one of its parts was put back after it had been written.
+        until: when it is looked at for the first time: its deadline, or the end of its time to live.
         rests: it waits a moment outside of the queue.
     """
 
@@ -60,22 +62,26 @@ class Parcel:
     """Where it waits in the queue: ``""``, or the server that it is bound to; ``None`` for not at all."""
     held: bool = False
     """A link has begun it and holds it until its last part is written."""
-    resend: bool = False
     task: asyncio.Task[Any] | None = None
     """Who waits, as far as `send_many` has to know."""
-    reference: int | None = None
+    message: Message
+    """For the tray, and so only there with one; and ``index``, its place in the source."""
+    index: int
 
     def __init__(  # noqa: PLR0917 - one is made for every message, and keywords cost
         self,
-        waiter: Waiter,
+        waiter: asyncio.Future[Submission] | Tray,
         number: int,
         key: str,
         to: str,
         bodies: tuple[bytes, ...],
         encoding: str,
+        reference: int | None,
         interrupted: Callable[[Parcel], None],
         put_at: float,
         deadline: float,
+        expires_at: float,
+        resend: bool,
     ) -> None:
         self.waiter = waiter
         self.number = number
@@ -85,19 +91,45 @@ class Parcel:
         self.encoding = encoding
         self.count: int = len(bodies)
         self.pending: int = self.count
+        self.reference = reference
         self.put_at = put_at
         self.deadline = deadline
+        self.expires_at = expires_at
+        self.until: float = min(deadline, expires_at)
+        self.resend = resend
         self._interrupted = interrupted
         # Read for every message: CPython finds what stands on the class ten times as slowly as what stands here.
         self.ids: dict[int, str] | None = None
         self.unanswered: dict[int, int] | None = None
-        self.todo: list[int] | None = None
+        self.todo: list[int] | None = None if reference is None else list(range(self.count))
         self.settled = self.rests = False
         self.flying = self.repeats = self.lane = self.sequence = 0
         self.node = ""
         self.first_written = _NEVER
         self.last_written: float = _NEVER
-        self.expires_at: float = _NEVER
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody wants to know its outcome."""
+        waiter = self.waiter
+        return not (waiter.is_closed if isinstance(waiter, Tray) else waiter.done())
+
+    def accept(self, sent: Submission) -> None:
+        """Tell whoever waits that the platform took it."""
+        waiter = self.waiter
+        if isinstance(waiter, Tray):
+            waiter.accepted.append((self.message, self.index, sent))
+            waiter.take()
+        elif not waiter.done():
+            waiter.set_result(sent)
+
+    def fail(self, error: SendError) -> None:
+        """Tell whoever waits that it was not sent, or that nobody knows."""
+        waiter = self.waiter
+        if isinstance(waiter, Tray):
+            waiter.refuse(self.message, self.index, error)
+        elif not waiter.done():
+            waiter.set_exception(error)
 
     def interrupt(self) -> None:
         """The session closes, or whoever started it wants no more of it."""

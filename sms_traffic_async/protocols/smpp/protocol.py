@@ -173,7 +173,7 @@ class Session(Intake):
         outstanding, count = self._outstanding, len(bodies)
         if _SUBMIT not in self._may_send or outstanding.in_flight + count > self.window:
             self._check(_SUBMIT, count)
-        sequences = outstanding.enter(_SUBMIT, tokens, now, now + self._response_timeout)
+        sequences = outstanding.enter(tokens, now, now + self._response_timeout)
         self._out += [
             _pack(len(body) + HEADER_BYTES, _SUBMIT, 0, sequence) + body
             for body, sequence in zip(bodies, sequences, strict=True)

@@ -84,6 +84,10 @@ class SubmitQueue:
                 self._dropped -= 1
         return None
 
+    def fresh(self) -> deque[Parcel] | None:
+        """Messages of which the first may be taken from the left, without `take`; ``None``, or none, where not."""
+        return None if self._bound or self._returned or self._dropped else self.lanes[0] or self.lanes[1]
+
     def written(self, parcel: Parcel) -> int:
         """The next pending part of a message that was taken goes out; returns its index."""
         self.parts -= 1

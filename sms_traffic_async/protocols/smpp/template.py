@@ -34,7 +34,7 @@ class SubmitTemplate:
         layout = sample.layout
         self._head = write_fields(sample, layout[:6])
         self._tail = bytes(sample.tlvs)
-        self._middle: dict[tuple[int, int], bytes] = {}
+        self._middle: dict[int, bytes] = {}
 
     def body(self, destination_addr: str, short_message: bytes, data_coding: int = 0, esm_class: int = 0) -> bytes:
         """The body of one submit_sm.
@@ -42,7 +42,7 @@ class SubmitTemplate:
         Raises:
             LocalProtocolError: a field does not fit its place.
         """
-        middle = self._middle.get((esm_class, data_coding))
+        middle = self._middle.get(esm_class << 8 | data_coding)
         if middle is None:
             middle = self._middle_of(esm_class, data_coding)
         digits = _digits(destination_addr)
@@ -66,7 +66,7 @@ class SubmitTemplate:
         Raises:
             LocalProtocolError: a field does not fit its place.
         """
-        middle = self._middle.get((ESM_CLASS_UDHI, data_coding))
+        middle = self._middle.get(ESM_CLASS_UDHI << 8 | data_coding)
         if middle is None:
             middle = self._middle_of(ESM_CLASS_UDHI, data_coding)
         digits = _digits(destination_addr)
@@ -87,7 +87,7 @@ class SubmitTemplate:
         sample = self._sample
         changed = replace(sample, esm_class=esm_class, data_coding=data_coding)
         middle = b"\0" + write_fields(changed, sample.layout[7:-2])
-        self._middle[esm_class, data_coding] = middle
+        self._middle[esm_class << 8 | data_coding] = middle
         return middle
 
 

@@ -235,6 +235,7 @@ async def test_nothing_is_kept_of_what_is_over() -> None:
         await asyncio.gather(*map(caller, range(3000)))
         await until(lambda: not one.hub.open)
         (link,) = one.hub.links
+        assert not link.session._outstanding.submits
         assert not link.session._outstanding.waiting
         assert not link.session._outstanding.late
         assert link.current is None

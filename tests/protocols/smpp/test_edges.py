@@ -19,6 +19,7 @@ from sms_traffic_async.errors import (
 from sms_traffic_async.events import SendFinished
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Message, Submission
+from sms_traffic_async.posting import Tray
 from sms_traffic_async.protocols.smpp.casework import SLACK
 from sms_traffic_async.protocols.smpp.receiving import Receiving
 from sms_traffic_async.protocols.smpp.transceiver import Transceiver
@@ -323,9 +324,11 @@ async def test_a_bad_message_is_told_so_while_others_wait_for_room() -> None:
     async with Smsc() as smsc, client(smsc) as one:
         task = asyncio.current_task()
         assert task is not None
-        waiter: asyncio.Future[Submission] = asyncio.Future()
-        await one.smpp.post_in_turn(Message(to=TO, text="x", key="k"), waiter, task)
-        assert isinstance(waiter.exception(), InvalidMessage)
+        refused: list[tuple[Message, int, Exception]] = []
+        message = Message(to=TO, text="x", key="k")
+        await one.smpp.post_in_turn(message, 7, Tray(refused.clear, lambda *one: refused.append(one)), task)
+        [(same, index, error)] = refused
+        assert (same is message, index, type(error)) == (True, 7, InvalidMessage)
     assert not smsc.submits
 
 

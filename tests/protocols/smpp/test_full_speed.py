@@ -197,24 +197,28 @@ def test_all_of_several_submits_are_taken_or_none() -> None:
 @given(st.lists(st.tuples(st.sampled_from("etx"), st.integers(1, 7), st.floats(0.0, 20.0)), max_size=60))
 def test_entered_together_each_expires_or_is_answered_once(steps: list[tuple[str, int, float]]) -> None:
     table = Outstanding(60.0, first_sequence=MAX_SEQUENCE - 20)
-    now, due = 0.0, dict[int, float]()
+    now, due, sent = 0.0, dict[int, float](), dict[int, float]()
     for step, number, seconds in steps:
         if step == "e":
             deadline = now + 30.0 + (seconds if number == 1 else 0.0)
-            sequences = table.enter(4, [object()] * number, now, deadline)
+            sequences = table.enter([object()] * number, now, deadline)
             assert not set(sequences) & set(due)
             due |= dict.fromkeys(sequences, deadline)
+            sent |= dict.fromkeys(sequences, now)
         elif step == "t":
-            for sequence in list(table.waiting)[::number]:
-                assert table.take(sequence, 4) is not None
+            for sequence in [*table.submits, *table.waiting][::number]:
+                found = table.take(sequence, 4)
+                assert found is not None
+                assert found[0].sent_at == sent[sequence]
                 del due[sequence]
         else:
             now += seconds
             expired = [sequence for sequence, request in table.expire(now) if request.counted]
             assert sorted(expired) == sorted(sequence for sequence, at in due.items() if at <= now)
             due = {sequence: at for sequence, at in due.items() if at > now}
-        assert set(table.waiting) == set(due)
+        assert {*table.submits, *table.waiting} == set(due)
         assert table.in_flight == len(due)
+        assert not due or table.oldest_at == min(sent[sequence] for sequence in (*due, *table.late))
         deadline_next = table.next_deadline()
         assert not due or (deadline_next is not None and deadline_next <= min(due.values()))
 
@@ -223,7 +227,7 @@ def test_one_without_answer_keeps_no_others() -> None:
     table = Outstanding(60.0)
     longest = 0
     for number in range(3000):
-        sequences = table.enter(4, ["t"] * 5, number / 1000, 30.0 + number / 1000)
+        sequences = table.enter(["t"] * 5, number / 1000, 30.0 + number / 1000)
         for sequence in sequences[1 if number == 7 else 0 :]:
             table.take(sequence, 4)
         assert table.next_deadline() == (30.007 if number >= 7 else None)

@@ -19,7 +19,7 @@ from sms_traffic_async.errors import (
     Rejected,
 )
 from sms_traffic_async.messages import Message, SendResult, Submission
-from sms_traffic_async.posting import Posted
+from sms_traffic_async.posting import Tray
 from sms_traffic_async.protocols.smpp.client import Smpp
 from sms_traffic_async.protocols.smpp.vocabulary import CommandStatus
 from sms_traffic_async.settings import Timeouts
@@ -110,21 +110,39 @@ async def test_a_full_queue_is_waited_for() -> None:
     assert all(result.ok for index, result in found.items() if index % 3 != 2)
 
 
+async def test_those_with_a_time_to_live_do_not_outlive_it() -> None:
+    """They stand between others whose deadlines are later."""
+    messages = [
+        Message(to=message.to, text=message.text, expires_in=5.0 if number % 2 else None)
+        for number, message in enumerate(numbered(6))
+    ]
+    async with Smsc(answer=lambda _: None) as smsc, client(smsc, window=1) as one:
+        reading = asyncio.create_task(read(bulk(one, messages)))
+        await asyncio.sleep(6)
+        assert len(smsc.submits) == 1
+        answer_from_now_on(smsc)
+        found = await reading
+    assert [getattr(found[index].error, "reason", None) for index in range(6)] == [None, "expired"] * 3
+    assert [found[index].ok for index in range(6)] == [True, False] * 3
+
+
 async def test_another_loop_takes_nothing() -> None:
-    posted = Posted(MESSAGE, 0, lambda *_: None)
+    told: list[object] = []
+    tray = Tray(lambda: told.append("taken"), lambda *refused: told.append(refused))
 
     async def elsewhere(smpp: Smpp) -> None:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         with pytest.raises(ConfigurationError, match="another event loop"):
-            smpp.post([MESSAGE], [posted], task)
+            smpp.post([MESSAGE], 0, tray, task)
         with pytest.raises(ConfigurationError, match="another event loop"):
-            await smpp.post_in_turn(MESSAGE, posted, task)
+            await smpp.post_in_turn(MESSAGE, 0, tray, task)
 
     async with Smsc() as smsc, client(smsc) as one:
         await one.smpp.submit(MESSAGE)
         await asyncio.to_thread(asyncio.run, elsewhere(one.smpp))
         assert len(smsc.submits) == 1
-    assert not posted.done()
+    assert not told
+    assert not tray.accepted
 
 
 async def test_no_room_until_the_deadline() -> None:

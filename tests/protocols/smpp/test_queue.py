@@ -17,10 +17,21 @@ SERVERS = ("one", "two")
 
 def parcel(number: int, parts: int = 1, lane: int = 0) -> Parcel:
     future = cast("asyncio.Future[Any]", None)
-    made = Parcel(future, number, f"k{number}", "79161112233", (b"x",) * parts, "gsm7", lambda _: None, 0.0, 30.0)
+    made = Parcel(
+        future,
+        number,
+        f"k{number}",
+        "79161112233",
+        (b"x",) * parts,
+        "gsm7",
+        1 if parts > 1 else None,
+        lambda _: None,
+        0.0,
+        30.0,
+        1e9,
+        False,
+    )
     made.lane = lane
-    if parts > 1:
-        made.todo = list(range(parts))
     return made
 
 

@@ -13,10 +13,20 @@ MANY = 200
 
 def parcel(number: int, parts: int = 1) -> Parcel:
     future = cast("asyncio.Future[Any]", None)
-    made = Parcel(future, number, f"k{number}", "79161112233", (b"x",) * parts, "gsm7", lambda _: None, 0.0, 30.0)
-    if parts > 1:
-        made.todo = list(range(parts))
-    return made
+    return Parcel(
+        future,
+        number,
+        f"k{number}",
+        "79161112233",
+        (b"x",) * parts,
+        "gsm7",
+        1 if parts > 1 else None,
+        lambda _: None,
+        0.0,
+        30.0,
+        1e9,
+        False,
+    )
 
 
 def back(queue: SubmitQueue, number: int, server: str = "") -> Parcel:
