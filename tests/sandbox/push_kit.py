@@ -52,12 +52,14 @@ class App:
     got: list[Got] = field(default_factory=list[Got])
     busy: int = 0
     most_busy: int = 0
+    open: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         return [row for one in self.got for row in one.rows]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.add(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -77,6 +79,7 @@ class App:
                 if answer is None:
                     break
                 writer.write(_bytes(answer))
+        self.open.discard(writer)
         writer.close()
 
 
@@ -97,9 +100,10 @@ async def customer(*answers: Answer | Callable[[Got], Answer]) -> AsyncIterator[
         yield app
     finally:
         server.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await server.wait_closed()
+        for writer in app.open:  # the platform keeps its connections; since Python 3.12 a server waits for them
+            writer.close()
+        async with asyncio.timeout(5):
+            await server.wait_closed()
 
 
 async def deliver(

@@ -200,9 +200,10 @@ class Casework(Verdicts):
 
     # --- losses
 
-    def _part_lost(self, link: Link, token: Token, now: float, *, may_come: bool) -> None:
+    def _part_lost(self, link: Link, token: Token, sequence: int, now: float, *, may_come: bool) -> None:
         """A part was written, and nobody can tell whether it was taken."""
         parcel, index = token if isinstance(token, tuple) else (token, 0)
+        parcel.sequence = sequence
         self.throttle.forgotten(token)
         link.brake.forgotten(token)
         parcel.flying -= 1

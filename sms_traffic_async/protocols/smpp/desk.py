@@ -112,7 +112,7 @@ class Desk(Dispatch):
             if follow is not None:  # whoever follows messages knows of it before the caller
                 follow(sent)
             waiter = parcel.waiter
-            if type(waiter) is Tray:  # as `Parcel.accept` would, but for all of one read in one go
+            if isinstance(waiter, Tray):  # as `Parcel.accept` would, but for all of one read in one go
                 if not waiter.accepted:
                     trays.append(waiter)
                 waiter.accepted.append((parcel.message, parcel.index, sent))
@@ -143,6 +143,7 @@ class Desk(Dispatch):
         """A refusal, or an answer that comes late."""
         token: Token = event.token
         parcel, index = token if isinstance(token, tuple) else (token, 0)
+        parcel.sequence = event.sequence
         status = event.response.command_status
         if status != CommandStatus.ESME_RTHROTTLED:
             self.throttle.answered(token)
@@ -159,7 +160,7 @@ class Desk(Dispatch):
             if event.unsent:
                 self._never_left(link, event.token)
             else:
-                self._part_lost(link, event.token, now, may_come=True)
+                self._part_lost(link, event.token, event.sequence, now, may_come=True)
         elif isinstance(event, Ended):
             self._link_ended(link, event, now)
         elif isinstance(event, Bound | BindRefused):
@@ -173,8 +174,8 @@ class Desk(Dispatch):
         link.told(event, now)
         if link in self.links:
             self.links.remove(link)
-        for token in event.unanswered:
-            self._part_lost(link, token, now, may_come=False)
+        for token, sequence in zip(event.unanswered, event.sequences, strict=True):
+            self._part_lost(link, token, sequence, now, may_come=False)
         for token in event.unsent:
             self._never_left(link, token)
         self._release(link)

@@ -48,7 +48,7 @@ class Dispatch(Casework):
         queue.parts += parcel.count
         parcel.place = ""
         queue.lanes[parcel.lane].append(parcel)
-        if not self._due:
+        if not (self._due or (self._stalled and len(line) < SLACK)):  # else `_came` has nothing to do
             self._came(parcel.put_at)
 
     def _came(self, now: float) -> None:
@@ -149,11 +149,10 @@ class Dispatch(Casework):
                 break
         return False
 
-    def _stream(self, link: Link, now: float, room: int) -> Token | None:  # noqa: C901 - runs for every part
+    def _stream(self, link: Link, now: float, room: int) -> Token | None:
         """Write so many parts to one link. Returns the last one's token, or ``None`` if nothing more waits for it."""
         queue, server = self.queue, link.server
         tokens: list[Token] = []
-        parcels: list[Parcel] = []
         bodies: list[bytes] = []
         is_dry = False
         fresh = queue.fresh() if link.active else None
@@ -191,11 +190,9 @@ class Dispatch(Casework):
                 parcel.node = server
             parcel.flying += 1
             parcel.last_written = now
-            parcels.append(parcel)
         if not bodies:
             return None
-        for parcel, sequence in zip(parcels, link.session.submit_all(bodies, tokens, now), strict=True):
-            parcel.sequence = sequence
+        link.session.submit_all(bodies, tokens, now)
         link.wrote(sum(map(len, bodies)))
         return None if is_dry else tokens[-1]
 

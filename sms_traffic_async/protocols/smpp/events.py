@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from sms_traffic_async.protocols.smpp.fields import Request, Response, draft_of
@@ -161,12 +161,14 @@ class Ended:
         unsent: tokens of requests that never left `data_to_send`: provably not sent.
         unanswered: tokens of the others without answer, in the order of sending:
             their outcome is unknown. Those that were `Expired` are not told again.
+        sequences: the sequence numbers of ``unanswered``; not compared.
     """
 
     reason: EndReason
     detail: str = ""
     unsent: tuple[Any, ...] = ()
     unanswered: tuple[Any, ...] = ()
+    sequences: tuple[int, ...] = field(default=(), compare=False)
 
 
 Event: TypeAlias = Answered | BindRefused | Bound | Ended | Expired | Notified | Refused | Requested | Unexpected

@@ -268,7 +268,7 @@ class Life:
         if self._state is State.CLOSED:
             return
         self._withdraw()
-        unanswered = tuple(request.token for _, request in self._outstanding.drain() if request.counted)
+        left = [(sequence, request.token) for sequence, request in self._outstanding.drain() if request.counted]
         self._move(Trigger.END)
         self._heartbeat = None
         self._full_since = None
@@ -276,4 +276,12 @@ class Life:
         self._partial_until = self._state_until = _NEVER
         self._owed.clear()
         self._owed_count = 0
-        self._events.append(Ended(reason=reason, detail=detail, unsent=tuple(self._unsent), unanswered=unanswered))
+        self._events.append(
+            Ended(
+                reason=reason,
+                detail=detail,
+                unsent=tuple(self._unsent),
+                unanswered=tuple(token for _, token in left),
+                sequences=tuple(sequence for sequence, _ in left),
+            )
+        )

@@ -54,6 +54,8 @@ class Parcel:
     """Refusals of the kind "again", by server."""
     bound_to: str = ""
     """The only server it may still go to."""
+    sequence: int = 0
+    """Of its latest submit_sm that was lost or refused."""
     repeats_until: float = _NEVER
     late_until: float = -_NEVER
     """An answer that is overdue may come until then."""
@@ -103,10 +105,9 @@ class Parcel:
         self.unanswered: dict[int, int] | None = None
         self.todo: list[int] | None = None if reference is None else list(range(self.count))
         self.settled = self.rests = False
-        self.flying = self.repeats = self.lane = self.sequence = 0
+        self.flying = self.repeats = self.lane = 0
         self.node = ""
-        self.first_written = _NEVER
-        self.last_written: float = _NEVER
+        self.first_written = self.last_written = _NEVER
 
     @property
     def is_awaited(self) -> bool:
@@ -167,7 +168,7 @@ class SubmitEvidence:
         accepted: numbers of the parts that were taken, from 1.
         unanswered: numbers of the parts that may have been taken.
         unsent: numbers of the parts that were provably not: never written, or refused.
-        sequence: the sequence number of the last submit_sm.
+        sequence: the sequence number of the latest submit_sm without answer, or refused.
         reference: what ties its parts together; ``None`` for one part.
         to: the number; not printed.
     """

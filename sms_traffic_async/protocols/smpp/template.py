@@ -45,9 +45,9 @@ class SubmitTemplate:
         middle = self._middle.get(esm_class << 8 | data_coding)
         if middle is None:
             middle = self._middle_of(esm_class, data_coding)
-        digits = _digits(destination_addr)
-        if len(short_message) > MAX_SHORT_MESSAGE or not digits:
-            problem = "destination_addr: digits" if not digits else _TOO_LONG
+        digits = destination_addr.encode("latin-1", "replace")  # octets are looked through faster than characters
+        if len(short_message) > MAX_SHORT_MESSAGE or not digits.isdigit():
+            problem = _TOO_LONG if digits.isdigit() else "destination_addr: digits"
             del short_message, destination_addr, digits
             raise LocalProtocolError(problem)
         return b"".join((self._head, digits, middle, OCTETS[len(short_message)], short_message, self._tail))
@@ -69,10 +69,10 @@ class SubmitTemplate:
         middle = self._middle.get(ESM_CLASS_UDHI << 8 | data_coding)
         if middle is None:
             middle = self._middle_of(ESM_CLASS_UDHI, data_coding)
-        digits = _digits(destination_addr)
+        digits = destination_addr.encode("latin-1", "replace")
         size = len(header) + 1
-        if size + max(map(len, pieces)) > MAX_SHORT_MESSAGE or not digits:
-            problem = "destination_addr: digits" if not digits else _TOO_LONG
+        if size + max(map(len, pieces)) > MAX_SHORT_MESSAGE or not digits.isdigit():
+            problem = _TOO_LONG if digits.isdigit() else "destination_addr: digits"
             del pieces, destination_addr, digits
             raise LocalProtocolError(problem)
         head, tail, octets = self._head + digits + middle, self._tail, OCTETS
@@ -89,12 +89,3 @@ class SubmitTemplate:
         middle = b"\0" + write_fields(changed, sample.layout[7:-2])
         self._middle[esm_class << 8 | data_coding] = middle
         return middle
-
-
-def _digits(destination_addr: str) -> bytes:
-    """The number's octets, or none where it is not made of digits."""
-    try:
-        octets = destination_addr.encode()  # octets are looked through three times as fast as characters
-    except UnicodeEncodeError:
-        return b""
-    return octets if octets.isdigit() else b""

@@ -50,18 +50,17 @@ detail.onSelect((id) => {
 
 // --- search
 
-async function search() {
+function search() {
   state.query = byId("query").value.trim();
   writeAddress();
-  const problem = byId("query-problem");
-  try {
-    await load();
-    problem.hidden = true;
-  } catch (error) {
-    problem.textContent = error.message;
-    problem.hidden = false;
-  }
+  return load();
 }
+
+onChange(({ problem }) => {
+  if (problem === undefined) return;
+  byId("query-problem").textContent = problem;
+  byId("query-problem").hidden = !problem;
+});
 
 let pause = 0;
 byId("query").addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(search, 150); });
@@ -84,7 +83,7 @@ byId("export").addEventListener("click", (event) => {
 });
 byId("reset").addEventListener("click", async () => {
   if (!confirm(w("resetSure"))) return;
-  await api.post("reset");
+  try { await api.post("reset"); } catch (error) { return toast(error.message); }
   state.selected = null;
   changed({ selected: true });
   toast(w("forgotten"));

@@ -21,14 +21,21 @@ export const changed = (what = {}) => listeners.forEach((listener) => listener(w
 
 let loading = 0;
 
+// Searches follow from typing and from the stream of changes alike: whichever is the last one to ask tells how it ended.
 export async function load() {
   const mine = ++loading;
-  const found = await api.get("messages", { q: state.query, limit: PAGE });
+  let found;
+  try {
+    found = await api.get("messages", { q: state.query, limit: PAGE });
+  } catch (error) {
+    if (mine === loading) changed({ problem: error.message });
+    return;
+  }
   if (mine !== loading) return; // a later search overtook this one
   state.messages.clear();
   state.order = take(found.messages);
   state.total = found.total;
-  changed({ list: true });
+  changed({ list: true, problem: "" });
 }
 
 let more = null;
@@ -41,7 +48,7 @@ export function loadMore() {
     const known = new Set(state.order);
     state.order.push(...take(found.messages).filter((id) => !known.has(id)));
     changed({ list: true });
-  }).finally(() => { more = null; });
+  }, () => {} /* what is shown stays; scrolling on asks again */).finally(() => { more = null; });
 }
 
 const take = (messages) => messages.map((message) => {

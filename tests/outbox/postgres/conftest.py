@@ -26,9 +26,11 @@ def template(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def dsn(cluster: Cluster, template: str) -> str:
-    """A database of the test's own, with the outbox's tables."""
-    return cluster.create_database(template)
+def dsn(cluster: Cluster, template: str) -> Iterator[str]:
+    """A database of the test's own, with the outbox's tables; gone with the test."""
+    made = cluster.create_database(template)
+    yield made
+    cluster.drop_database(made)
 
 
 @pytest_asyncio.fixture

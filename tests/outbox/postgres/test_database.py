@@ -124,8 +124,18 @@ async def test_close_does_not_wait_for_ever(database: Database) -> None:
         began.set()
         await connection.execute("SELECT pg_sleep(100)")
 
+    async def asleep(connection: Connection) -> bool:
+        asked = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'active' AND query = 'SELECT pg_sleep(100)'
+        """
+        return bool(await connection.fetchval(asked))
+
     task = asyncio.create_task(database.run(endless))
     await began.wait()
+    async with asyncio.timeout(10):
+        while not await database.run(asleep):  # a request to cancel that overtakes its statement is for nothing
+            pass
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

@@ -71,6 +71,9 @@ async def test_search_finds_and_says_what_is_wrong(page: Page, sms: SmsTraffic) 
     await expect(page.locator(ROWS)).to_have_count(2)
     await page.fill("#query", "no_such_key:1")
     await expect(page.locator("#query-problem")).to_contain_text("no key")
+    async with page.expect_response(lambda response: "no_such_key" in response.url):
+        await sms.send("79261112235", "Сам спросил", via="v1")  # the page asks again by itself, and is refused again
+    await expect(page.locator("#query-problem")).to_contain_text("no key")
     await page.fill("#query", "to:999")
     await expect(page.locator("#list")).to_have_attribute("data-empty", "No message matches.")
     await expect(page.locator("#query-problem")).to_be_hidden()
