@@ -106,14 +106,25 @@ class Smpp:
         made = self._outgoing.bodies(message, data_coding)
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Submission] = asyncio.Future(loop=loop)  # loop.create_future(), one call cheaper
-        parcel = self._parcel(loop, loop.time(), answered, made, message.to, message.expires_in, timeout, on_unknown)
+        hub, now = self._hub, loop.time()
+        parcel: Parcel | Exception
+        if (
+            timeout is None and on_unknown is None and type(made) is tuple and message.expires_in is None
+            and hub.loop is loop and hub.trouble is None and self._life.state is _OPEN and not self._only_to.active
+        ):  # fmt: skip # as `_parcel` would: a call for each message costs
+            number = next(_numbers)
+            parcel = Parcel(
+                answered, number, f"{self._prefix}{number}", message.to, made[0], made[1], made[2], hub.interrupter,
+                now, now + self._timeout, _NEVER, self._resend,
+            )  # fmt: skip
+        else:
+            parcel = self._parcel(loop, now, answered, made, message.to, message.expires_in, timeout, on_unknown)
         del message, made  # a traceback printed with locals shows this frame
         if type(parcel) is not Parcel:
             raise cast("Exception", parcel)
         if bulk:
             parcel.lane = 1
             parcel.task = asyncio.current_task()  # for `Life.interrupt`
-        hub = self._hub
         queue = hub.queue
         if hub.admission.waiting or queue.parts >= queue.limit:
             await hub.room(parcel)
