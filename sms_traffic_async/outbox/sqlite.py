@@ -189,7 +189,7 @@ class SQLiteStore:
         def change(connection: sqlite3.Connection, n: int, _state: str) -> bool:
             done = connection.execute(
                 "UPDATE message SET state = ?, changed = ? WHERE n = ? AND (state = 'unknown' OR state = 'ambiguous' "
-                "AND NOT EXISTS (SELECT 1 FROM unit WHERE unit.id = message.unit AND unit.lease > ?))",
+                "AND NOT EXISTS (SELECT 1 FROM unit WHERE id = message.unit AND token IS NOT NULL AND lease > ?))",
                 (state.value, now, n, now),
             )
             if done.rowcount:

@@ -256,6 +256,21 @@ class StoreContract:
             State.EXPIRED,
         ]
 
+    async def test_what_is_looked_up_can_be_resolved_but_in_a_workers_hands(self, rig: Rig) -> None:
+        await rig.store.add([entry("first"), entry("second")])
+        unit = await rig.one()
+        await rig.store.begin(unit)
+        await rig.store.settle(unit, results(unit, State.AMBIGUOUS, after=20.0))
+        assert await rig.store.resolve("first", State.REJECTED)  # it waits for its time, and nobody has it
+        assert await rig.state("first") is State.REJECTED
+        await rig.wait(20.1)
+        again = await rig.one()
+        assert [member.open for member in again.members] == [False, True]
+        assert not await rig.store.resolve("second", State.ACCEPTED)
+        await rig.wait(LEASE + 0.1)
+        assert await rig.store.resolve("second", State.ACCEPTED)  # whoever had it is gone
+        assert not await rig.claim()
+
     async def test_what_waits_for_somebody_is_not_released_with_what_waits_for_money(self, rig: Rig) -> None:
         await rig.store.add([entry("guarded", group=""), entry("poor", group=""), entry("refused", group="")])
         for unit, code in zip(await rig.claim(units=3), (None, 415, 0), strict=True):
