@@ -13,6 +13,7 @@ from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox import Outbox
 from sms_traffic_async.sandbox import Drop, FaultRule
 from tests.cli.conftest import Command, Platform
+from tests.support.children import killed_at_last
 
 
 def filled(path: Path, count: int) -> list[str]:
@@ -94,7 +95,11 @@ def test_sigterm_ends_the_worker_in_order_and_its_health_can_be_asked(platform: 
     ids = filled(tmp_path / "o.db", 5)
     environ = {**os.environ, **platform.environ, "SMS_TRAFFIC_OUTBOX": str(tmp_path / "o.db")}
     arguments = [sys.executable, "-m", "sms_traffic_async", "worker", "--json", "--health-port", "0"]
-    with subprocess.Popen(arguments, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen(arguments, env=environ, stdout=pipe, stderr=pipe, text=True) as process,
+        killed_at_last(process),
+    ):
         assert process.stderr is not None
         url = process.stderr.readline().split("health: ")[1].strip()
         assert "runs" in process.stderr.readline()

@@ -13,6 +13,7 @@ import pytest
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.storage.sqlite import SqliteFile, StorageClosed, StorageError
+from tests.support.children import killed_at_last
 
 pytestmark = pytest.mark.usefixtures("no_tasks_left")
 
@@ -182,7 +183,8 @@ async def test_a_killed_process_has_kept_what_it_was_told(tmp_path: Path) -> Non
     path = tmp_path / "file.db"
 
     def run() -> list[str]:
-        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        arguments = [sys.executable, "-c", WRITER, str(path)]
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process, killed_at_last(process):
             assert process.stdout is not None
             lines = [process.stdout.readline().strip() for _ in range(300)]
             process.send_signal(signal.SIGKILL)

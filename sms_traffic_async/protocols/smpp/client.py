@@ -87,8 +87,7 @@ class Smpp:
             on_unknown: instead of the session's: ``resend`` repeats the parts that may not have been taken, to the
                 same server, at most twice and within two minutes.
             bulk: let those that are not bulk go first.
-            data_coding: instead of 0 or 8: also 3 (Latin-1), or one with a message class (0x10 to 0x13 and
-                0xF0 to 0xF3, 0x18 to 0x1B).
+            data_coding: instead of 0 or 8: 3 (Latin-1), or one with a message class (0x10-0x13, 0xF0-0xF3, 0x18-0x1B).
 
         Returns:
             What the platform took, with an id for each part, in order.
@@ -103,19 +102,16 @@ class Smpp:
             Before its first part is written: nothing was sent. After that all of it is sent, its outcome is recorded,
             and its place in the window comes back with the answer or at its deadline.
         """
-        made = self._outgoing.bodies(message, data_coding)
-        loop = asyncio.get_running_loop()
+        made, hub, loop = self._outgoing.bodies(message, data_coding), self._hub, asyncio.get_running_loop()
         answered: asyncio.Future[Submission] = asyncio.Future(loop=loop)  # loop.create_future(), one call cheaper
-        hub, now = self._hub, loop.time()
-        parcel: Parcel | Exception
+        now = loop.time()
         if (
             timeout is None and on_unknown is None and type(made) is tuple and message.expires_in is None
             and hub.loop is loop and hub.trouble is None and self._life.state is _OPEN and not self._only_to.active
         ):  # fmt: skip # as `_parcel` would: a call for each message costs
-            number = next(_numbers)
-            parcel = Parcel(
-                answered, number, f"{self._prefix}{number}", message.to, made[0], made[1], made[2], hub.interrupter,
-                now, now + self._timeout, _NEVER, self._resend,
+            parcel: Parcel | Exception = Parcel(
+                answered, (number := next(_numbers)), f"{self._prefix}{number}", message.to, made[0], made[1], made[2],
+                hub.interrupter, now, now + self._timeout, _NEVER, self._resend,
             )  # fmt: skip
         else:
             parcel = self._parcel(loop, now, answered, made, message.to, message.expires_in, timeout, on_unknown)
@@ -123,20 +119,17 @@ class Smpp:
         if type(parcel) is not Parcel:
             raise cast("Exception", parcel)
         if bulk:
-            parcel.lane = 1
-            parcel.task = asyncio.current_task()  # for `Life.interrupt`
-        queue = hub.queue
-        if hub.admission.waiting or queue.parts >= queue.limit:
+            parcel.lane, parcel.task = 1, asyncio.current_task()  # for `Life.interrupt`
+        if hub.admission.waiting or hub.queue.parts >= hub.queue.limit:
             await hub.room(parcel)
         hub.put(parcel)
         try:
             return await answered
-        except SendError:
+        except (SendError, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError):
+                hub.abandon(parcel, hub.time())
             # They hold the error, whose traceback holds this frame: a cycle for every message that fails.
             del parcel, answered
-            raise
-        except asyncio.CancelledError:
-            hub.abandon(parcel, hub.time())
             raise
 
     def post(self, messages: Sequence[Message], first: int, tray: Tray, task: asyncio.Task[Any]) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sms_traffic_async.outbox.postgres import PostgresStore
@@ -188,7 +188,13 @@ def base(cluster: Cluster, template: str) -> str:
     return cluster.create_database(template)
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+# Making a difference small takes a server longer than a test may take; the failure names its step, and is kept.
+@settings(
+    max_examples=25,
+    suppress_health_check=list(HealthCheck),
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
 @given(steps=STEPS)
 def test_both_stores_say_the_same(base: str, steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as home, contextlib.closing(asyncio.new_event_loop()) as loop:
