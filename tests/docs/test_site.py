@@ -57,6 +57,10 @@ def test_the_picture_shows_the_house_as_it_is() -> None:
     )
 
 
+def test_the_pages_ask_no_foreign_host_for_a_font() -> None:
+    assert SITE["theme"]["font"] is False
+
+
 def test_links_lead_somewhere() -> None:
     missing = [
         f"{page.relative_to(ROOT)}: {target}"
