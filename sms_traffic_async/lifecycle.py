@@ -21,7 +21,7 @@ from typing import Any, Protocol, Self
 
 from sms_traffic_async.errors import ConfigurationError
 
-__all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "State")
+__all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "State", "gone")
 
 LAST_SECONDS = 1.0
 
@@ -216,3 +216,15 @@ class Life:
                 await self._idle.wait()
         except TimeoutError:
             return
+
+
+async def gone(*tasks: asyncio.Task[Any]) -> None:
+    """Wait for the end of tasks that were cancelled. A cancellation of whoever waits is raised at last."""
+    cancelled: asyncio.CancelledError | None = None
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

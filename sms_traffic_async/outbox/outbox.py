@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
+from sms_traffic_async.lifecycle import gone
 from sms_traffic_async.message_rules import KEY_MAX, label_problem
 from sms_traffic_async.messages import Message, Via
 from sms_traffic_async.outbox.codec import Codec, group_of
@@ -288,7 +289,9 @@ class Outbox:
             StorageClosed: the outbox was closed.
             ConfigurationError: the session cannot be used.
 
-        Cancellation: at once; what is being sent is found out about by the next worker.
+        Cancellation:
+            At once, but for the end of a session that was made to bind (``Timeouts.close_grace``); what is being sent
+            is found out about by the next worker. Nothing of it stays, however often it is cancelled.
         """
         from sms_traffic_async.outbox.running import Running
         from sms_traffic_async.outbox.worker import Worker
@@ -316,7 +319,7 @@ class Outbox:
         finally:
             for task in (running, stopped):
                 task.cancel()
-            await asyncio.wait([running, stopped])
+            await gone(running, stopped)
         if not running.cancelled() and (error := running.exception()) is not None:
             raise error
 

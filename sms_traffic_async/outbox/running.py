@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.lifecycle import gone
 from sms_traffic_async.outbox.store import Binder, Store
 from sms_traffic_async.outbox.worker import Worker, bare
 from sms_traffic_async.session import SmsTraffic
@@ -97,7 +98,7 @@ class Running:
                     await asyncio.wait([working], timeout=0.0 if self._ending else SEAT_GRACE)
                 finally:
                     working.cancel()
-                    await asyncio.wait([working])
+                    await gone(working)
         try:
             working.result()
         except StorageClosed as error:

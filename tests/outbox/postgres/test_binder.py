@@ -20,7 +20,7 @@ from sms_traffic_async.outbox.store import State
 from sms_traffic_async.sandbox import FaultRule, Latency, Pace, Sandbox
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.session import SmsTraffic
-from sms_traffic_async.settings import Credentials, Settings
+from sms_traffic_async.settings import Credentials, Settings, Timeouts
 from sms_traffic_async.settings_smpp import SmppOptions
 from tests.faults.cluster_binder import Watch
 from tests.support.postgres import Cluster
@@ -104,6 +104,31 @@ async def test_what_is_in_flight_when_the_database_crashes_is_not_unknown(dsn: s
             await running
         assert watch.most == 1
         assert set(Counter(entry.to for entry in sandbox.accepted).values()) == {1}
+
+
+async def test_however_often_it_is_cancelled_nothing_of_it_stays(dsn: str) -> None:
+    async with (
+        Outbox(dsn) as outbox,
+        Sandbox(pace=Pace(send=0, buffer=0, final=3600)) as sandbox,
+        SmsTraffic(
+            login=sandbox.client_options()["login"],
+            password=sandbox.client_options()["password"],
+            smpp=SmppOptions(servers=sandbox.smpp.servers(tls=False), unbind_timeout=0.1),
+            timeouts=Timeouts(close_grace=0.1),
+        ) as sms,
+    ):
+        sandbox.faults.add(FaultRule(effect=Latency(seconds=60, when="after"), operation="submit"))
+        await outbox.enqueue(Message(to="79160000001", text="один"), key="1")
+        before = asyncio.all_tasks()
+        running = asyncio.create_task(outbox.run(sms, via="smpp"))
+        async with asyncio.timeout(20):
+            while not sandbox.accepted:
+                await asyncio.sleep(0.01)
+            while not running.done():
+                running.cancel()
+                await asyncio.sleep(0)
+        left = {task.get_name() for task in asyncio.all_tasks() - before - {running}}
+        assert not [name for name in left if "outbox" in name]
 
 
 def test_an_account_has_a_seat_a_server() -> None:
