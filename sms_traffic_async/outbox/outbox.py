@@ -289,9 +289,7 @@ class Outbox:
             StorageClosed: the outbox was closed.
             ConfigurationError: the session cannot be used.
 
-        Cancellation:
-            At once, but for the end of a session that was made to bind (``Timeouts.close_grace``); what is being sent
-            is found out about by the next worker. Nothing of it stays, however often it is cancelled.
+        Cancellation: at once, or when the session that binds has closed; the next worker finds out about what is sent.
         """
         from sms_traffic_async.outbox.running import Running
         from sms_traffic_async.outbox.worker import Worker
