@@ -27,7 +27,7 @@ GROUPS = {
     ),
     "limits": ("policy/rate", "policy/turns", "policy/window", "policy/limits", "policy/abuse*"),
     "smpp_queue": ("protocols/smpp/queue",),
-    "smpp_desk": ("protocols/smpp/desk",),
+    "smpp_desk": ("protocols/smpp/desk", "protocols/smpp/dispatch"),
     "batching": tuple(f"protocols/{name}" for name in ("alarms", "batch_size", "batching", "flight", "lanes")),
     "outbox_values": ("outbox/codec", "outbox/requests", "outbox/verdicts"),
     "outbox": ("outbox/gate", "outbox/sending", "outbox/sqlite*", "outbox/store", "outbox/worker"),
