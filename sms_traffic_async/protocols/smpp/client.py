@@ -181,10 +181,8 @@ class Smpp:
         loop = asyncio.get_running_loop()
         made = self._outgoing.bodies(message)
         parcel = self._parcel(loop, loop.time(), tray, made, message.to, message.expires_in, None, None)
-        if isinstance(parcel, ConfigurationError):
-            raise parcel
         if not isinstance(parcel, Parcel):
-            tray.refuse(message, index, parcel)
+            tray.refuse(message, index, cast("SendError | InvalidMessage", parcel))
             return
         parcel.lane = 1
         parcel.task = task

@@ -20,7 +20,9 @@ from sms_traffic_async.events import SendFinished
 from sms_traffic_async.lifecycle import Life
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.posting import Tray
+from sms_traffic_async.protocols.smpp.admission import Admission
 from sms_traffic_async.protocols.smpp.casework import SLACK
+from sms_traffic_async.protocols.smpp.parcel import Parcel
 from sms_traffic_async.protocols.smpp.receiving import Receiving
 from sms_traffic_async.protocols.smpp.transceiver import Transceiver
 from sms_traffic_async.protocols.smpp.vocabulary import CommandStatus
@@ -318,6 +320,24 @@ async def test_what_was_numbered_and_never_written_was_not_sent(timeout: float) 
     if timeout > 2:
         assert isinstance(result, Submission)
     assert len(smsc.submits) == (timeout > 2)
+
+
+async def test_who_was_let_in_is_not_turned_away_in_the_same_turn() -> None:
+    calls = set[Any]()
+    free = 0
+    admission = Admission(lambda: free, calls, calls.discard)
+    async with Smsc() as smsc, client(smsc) as one:
+        parcel = one.smpp._parcel(
+            asyncio.get_running_loop(), 0.0, asyncio.Future(), ((b"x",), "gsm7", None), TO, None, 60.0, None
+        )
+        assert isinstance(parcel, Parcel)
+        waiting = asyncio.create_task(admission.wait(parcel))
+        await asyncio.sleep(0)
+        free = 1
+        admission.call()
+        for call in tuple(calls):
+            call.interrupt()
+        assert await waiting == "come"
 
 
 async def test_a_bad_message_is_told_so_while_others_wait_for_room() -> None:

@@ -110,6 +110,15 @@ async def test_a_full_queue_is_waited_for() -> None:
     assert all(result.ok for index, result in found.items() if index % 3 != 2)
 
 
+async def test_two_at_once_share_a_link() -> None:
+    async with Smsc() as smsc, client(smsc) as one:
+        await one.smpp.submit(MESSAGE)
+        first, second = await asyncio.gather(*(read(bulk(one, numbered(50))) for _ in range(2)))
+        assert len(smsc.submits) == 101
+    assert all(result.ok for found in (first, second) for result in found.values())
+    assert len(first) == len(second) == 50
+
+
 async def test_those_with_a_time_to_live_do_not_outlive_it() -> None:
     """They stand between others whose deadlines are later."""
     messages = [

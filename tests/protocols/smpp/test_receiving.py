@@ -41,6 +41,15 @@ def test_a_receipt_becomes_an_update_and_is_acknowledged() -> None:
     assert app.receiving.stats().unmatched == 0
 
 
+def test_a_receipt_of_the_elder_half_of_what_is_remembered_is_matched() -> None:
+    app = Application(most_known=4)
+    for number in range(3):  # the third begins a new half
+        app.receiving.submitted(str(number), 0.0)
+    assert app.side().hear(receipt("0", 5)) == [(5, OK)]
+    assert app.ids == ["0"]
+    assert app.receiving.stats().unmatched == 0
+
+
 def test_all_of_one_read_are_handed_over_together() -> None:
     app = Application()
     calls: list[int] = []

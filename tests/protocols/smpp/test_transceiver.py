@@ -537,6 +537,21 @@ async def test_cancelled_at_every_await_of_a_line(phase: str) -> None:
             assert not one.hub._all_links()
 
 
+async def test_a_line_that_is_cancelled_while_it_unbinds_aborts() -> None:
+    async with Smsc() as smsc, client(smsc) as one:
+        await one.smpp.submit(MESSAGE)
+        smsc.peers[0].mute = True
+        began = smsc.now()
+        for left in (1, 0):  # the first time it says goodbye, and waits for the answer
+            for task in one.life.tasks:
+                task.cancel()
+            await asyncio.sleep(0.1)
+            assert len(one.life.tasks) == left
+        await until(lambda: smsc.peers[0].lost)
+        assert smsc.now() - began < 1
+        assert not one.hub._all_links()
+
+
 async def test_a_defect_of_a_line_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     async with Smsc() as smsc, client(smsc) as one:
         monkeypatch.setattr(type(one.hub), "bind_request", lambda *_: 1 / 0)
