@@ -272,7 +272,11 @@ class Smsc:
 
     def answer_all(self, status: int = 0) -> None:
         """Answer what waits."""
-        waiting, self.unanswered = self.unanswered, []
+        self.answer_some(len(self.unanswered), status)
+
+    def answer_some(self, count: int, status: int = 0) -> None:
+        """Answer so many of what waits, the oldest first."""
+        waiting, self.unanswered = self.unanswered[:count], self.unanswered[count:]
         for peer, event, submitted in waiting:
             peer.reply(event, submitted, Reply(status=status))
 

@@ -174,7 +174,9 @@ async def test_an_error_answer_lets_go_of_what_waited() -> None:
         await until(lambda: one.hub.stats().receiving.held)
         await asyncio.wait([sent])
         assert sent.exception() is not None
+        answered = smsc.now()
         await until(lambda: app.updates)
+        assert smsc.now() - answered < 0.1
         assert app.ids == ["of another process"]
         assert one.smpp.stats().receiving.unmatched == 1
 
