@@ -40,6 +40,7 @@ async def test_what_comes_while_answers_are_awaited_is_written_at_once() -> None
             assert smsc.now() - began < 1
         smsc.answer_all()
         await asyncio.gather(*waiting)
+        assert one.telemetry.stats.snapshot()["smpp.send.accepted"] == 4
 
 
 @pytest.mark.parametrize("rate", [5, 1000])
@@ -99,6 +100,20 @@ async def test_what_is_told_of_an_acceptance_while_a_brake_is_closed() -> None:
     assert finished[0].seconds >= 0.5
     assert {submission.accepted_at.tzinfo for submission in sent} == {UTC}
     assert all(submission.accepted_at.timestamp() > 0 for submission in sent)
+
+
+async def test_all_answers_of_a_read_count_while_a_brake_is_closed() -> None:
+    async with Smsc(answer=lambda _: None) as smsc, client(smsc) as one:
+        waiting = [asyncio.create_task(one.smpp.submit(MESSAGE)) for _ in range(4)]
+        await until(lambda: len(smsc.submits) == 4)
+        smsc.answer_some(1, STATUS.ESME_RTHROTTLED)
+        await until(lambda: one.smpp.stats().throttled)
+        smsc.answer_all()
+        smsc.answer = lambda _: 0
+        began = smsc.now()
+        assert [len(sent.message_ids) for sent in await asyncio.gather(*waiting)] == [1] * 4
+        assert smsc.now() - began < 1
+        assert one.telemetry.stats.snapshot()["smpp.send.accepted"] == 4
 
 
 async def test_no_room_at_the_platform_one_goes_after_the_stop_and_the_rest_after_its_answer() -> None:
@@ -221,11 +236,31 @@ async def test_the_evidence_names_the_request_that_was_never_answered() -> None:
         assert error.evidence.sequence == smsc.submits[0].sequence
 
 
-async def test_links_take_turns() -> None:
-    async with Smsc() as smsc, client(smsc, transmitters=2) as one:
+async def test_the_evidence_names_the_request_that_its_link_took_along() -> None:
+    async with Smsc(answer=lambda _: None) as smsc, client(smsc) as one:
+        waiting = [asyncio.create_task(outcome(one.smpp.submit(MESSAGE))) for _ in range(3)]
+        await until(lambda: len(smsc.submits) == 3)
+        smsc.bound[0].cut()
+        evidence = [error.evidence for error in await asyncio.gather(*waiting)]
+    assert [each.sequence for each in evidence] == [each.sequence for each in smsc.submits]
+
+
+async def test_the_evidence_names_every_server_it_was_written_to() -> None:
+    refusing = Smsc(answer=lambda _: STATUS.ESME_RSYSERR)
+    async with refusing as first, Smsc(answer=lambda _: None) as second, client([first, second]) as one:
+        error = await outcome(one.smpp.submit(MESSAGE, timeout=30))
+        assert isinstance(error, OutcomeUnknown)
+        assert isinstance(error.evidence, SubmitEvidence)
+        assert error.evidence.nodes == (first.name, second.name)
+        assert error.evidence.attempts == 4
+
+
+@pytest.mark.parametrize("links", [2, 3])
+async def test_links_take_turns(links: int) -> None:
+    async with Smsc() as smsc, client(smsc, transmitters=links - 1) as one:
         await one.smpp.submit(MESSAGE)
-        await until(lambda: len(smsc.bound) == 3)
+        await until(lambda: len(smsc.bound) == links)
         smsc.submits.clear()
-        for _ in range(9):
+        for _ in range(3 * links):
             await one.smpp.submit(MESSAGE)
-        assert [sum(each.peer is peer for each in smsc.submits) for peer in smsc.bound] == [3, 3, 3]
+        assert [sum(each.peer is peer for each in smsc.submits) for peer in smsc.bound] == [3] * links
