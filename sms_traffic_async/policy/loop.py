@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import Outcome, SendError
 from sms_traffic_async.policy.endings import Finished, Stopped
-from sms_traffic_async.policy.limits import Admission, PauseKey, Pauses, Ticket
+from sms_traffic_async.policy.limits import PauseKey, Pauses, Ticket
 from sms_traffic_async.policy.nodes import NodeSet
 from sms_traffic_async.policy.retry import (
     Again,
@@ -127,10 +127,10 @@ class _Call(Generic[T]):
         while True:
             ticket: Ticket | None = None
             if self.pauses.closed(key):
-                admission = await self.pauses.admit(key, clock=self.clock, before=self._latest_start())
-                if admission is Admission.DENIED:
+                answer = await self.pauses.admit(key, clock=self.clock, before=self._latest_start())
+                if answer == "denied":
                     return self._too_late(key)
-                ticket = admission if isinstance(admission, int) else None
+                ticket = None if answer == "free" else answer
             self.answered = False
             try:
                 if self.places is None:
