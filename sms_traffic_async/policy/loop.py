@@ -157,7 +157,7 @@ class _Call(Generic[T]):
             # This attempt did not leave, but an earlier one may have been taken: that is what has to be told.
             if self.history is None or not self.history.ambiguous or error.outcome is Outcome.UNKNOWN:
                 raise
-            return self._stopped("local", None, error)
+            return self._stopped("local", None)
         if not isinstance(result, Attempt):
             self.answered = True
             return Finished(value=result, node=node, attempts=self._attempts)
@@ -259,9 +259,9 @@ class _Call(Generic[T]):
         last = None if self.history is None else self.history.last.retry_after
         return self._stopped(reason, paused or last)
 
-    def _stopped(self, reason: StopReason, retry_after: float | None, error: SendError | None = None) -> Stopped:
+    def _stopped(self, reason: StopReason, retry_after: float | None) -> Stopped:
         self._count(f"policy.stop.{reason}")
-        return Stopped(reason=reason, attempts=self._attempts, retry_after=retry_after, error=error)
+        return Stopped(reason=reason, attempts=self._attempts, retry_after=retry_after)
 
     def _count(self, name: str) -> None:
         if self.telemetry is not None:
