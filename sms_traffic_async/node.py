@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from sms_traffic_async.errors import ConfigurationError
 
-__all__ = ("DEFAULT_NODES", "Node", "parse_nodes")
+__all__ = ("DEFAULT_NODES", "Node", "address_of", "parse_nodes")
 
 DEFAULT_NODES = ("https://api.smstraffic.ru", "https://api2.smstraffic.ru")
 """Document, "Надёжность и отказоустойчивость": two separate nodes, main one first."""
@@ -61,6 +61,14 @@ def parse_nodes(urls: Iterable[str]) -> tuple[Node, ...]:
         if problem:
             raise ConfigurationError(problem)
     return tuple(node for node, _ in readings if node is not None)
+
+
+def address_of(node: str) -> tuple[str, int | None]:
+    """The name of a node as its host, and its port where that is not the usual one."""
+    host, colon, port = node.rpartition(":")
+    if not colon or not port.isdecimal():
+        return node, None
+    return host.strip("[]"), int(port)
 
 
 def _read(url: object) -> tuple[Node | None, str]:

@@ -40,6 +40,7 @@ from sms_traffic_async.events import (
     SessionMade,
     UpdateTaken,
 )
+from sms_traffic_async.node import address_of
 from sms_traffic_async.telemetry import Ended, Stats, get_logger
 
 if TYPE_CHECKING:
@@ -301,11 +302,3 @@ def _judge(span: Span, error: str | None) -> None:
 
         span.set_attribute("error.type", error)
         span.set_status(Status(StatusCode.ERROR))
-
-
-def address_of(node: str) -> tuple[str, int | None]:
-    """A node's name as host and port."""
-    host, colon, port = node.rpartition(":")
-    if not colon or not port.isdecimal():
-        return node, None
-    return host.strip("[]"), int(port)

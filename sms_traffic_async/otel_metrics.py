@@ -17,7 +17,7 @@ from sms_traffic_async.events import (
     SendFinished,
     UpdateTaken,
 )
-from sms_traffic_async.otel import address_of
+from sms_traffic_async.node import address_of
 from sms_traffic_async.telemetry import Stats
 
 __all__ = ("Instruments",)

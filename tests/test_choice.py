@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +106,8 @@ def test_the_table_as_markdown() -> None:
     assert len(lines) == 2 + len(CARRIED)
     assert "| `flash` | no | yes | yes | yes | yes | no |" in lines
     assert carriers_of("flash") == ("v1", "soap", "smpp", "smtp")
+    page = Path(__file__).parents[1] / "docs" / "protocols.md"
+    assert capability_table() in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from sms_traffic_async import SmsTraffic
 from sms_traffic_async.errors import ConfigurationError
+from sms_traffic_async.node import address_of
 from sms_traffic_async.secrets import Secret
 from sms_traffic_async.settings import (
     DEFAULT_NODES,
@@ -63,6 +64,18 @@ def refused(make: Any, *words: str) -> ConfigurationError:
 def test_a_node_is_read_from_its_url(given: str, url: str, name: str) -> None:
     assert Node.parse(given) == Node(url=url, name=name)
     assert Node.parse(url) == Node.parse(given)
+
+
+@pytest.mark.parametrize(
+    "node,address",
+    [
+        ("api.smstraffic.ru", ("api.smstraffic.ru", None)),
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("[::1]:80", ("::1", 80)),
+    ],
+)
+def test_the_name_of_a_node_is_its_address(node: str, address: tuple[str, int | None]) -> None:
+    assert address_of(node) == address
 
 
 BAD_NODES: list[tuple[Any, str]] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -31,7 +31,8 @@ Listed: TypeAlias = Literal[
     "pending", "sending", "ambiguous", "accepted", "final", "rejected", "held", "expired", "cancelled", "unknown"
 ]
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_COLUMNS = ("id", "key", "state", "changed", "attempts", "message_ids", "status", "code", "reason")
+_CHANGED = "changed (UTC)"
+_COLUMNS = ("id", "key", "state", _CHANGED, "attempts", "message_ids", "status", "code", "reason")
 
 
 @Parameter(name="*")
@@ -99,14 +100,14 @@ async def status(
     async with options.open() as outbox:
         if names:
             rows = [await outbox.status(name) for name in names]
-            output.records([_record(row) for row in rows if row is not None], _COLUMNS)
+            _show(output, [row for row in rows if row is not None])
             missing = [name for name, row in zip(names, rows, strict=True) if row is None]
             for name in missing:
                 output.note(f"{name}: not in this outbox")
             return Exit.SOME_FAILED if missing else Exit.DONE
         if state is not None:
             rows_in = await outbox.store.listing([State(state)], limit=limit)
-            output.records([_record(row) for row in rows_in], _COLUMNS)
+            _show(output, rows_in)
             return Exit.DONE
         counts = await outbox.counts()
     output.records([{"state": one.value, "messages": counts.get(one, 0)} for one in State], ("state", "messages"))
@@ -218,6 +219,14 @@ def _seconds(text: str) -> float:
     if not seconds >= 0:
         raise UsageError("--older-than is a number with d, h, m or s, such as 30d; without a letter it is seconds")
     return seconds
+
+
+def _show(output: Output, rows: Sequence[Row]) -> None:
+    if output.json:
+        output.records([_record(row) for row in rows], ())
+    else:
+        times = [f"{datetime.fromtimestamp(row.changed, UTC):%Y-%m-%d %H:%M:%S}" for row in rows]
+        output.records([_record(row) | {_CHANGED: at} for row, at in zip(rows, times, strict=True)], _COLUMNS)
 
 
 def _record(row: Row) -> dict[str, object]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -166,15 +166,15 @@ class Readers:
             stream.box.fill(self._pending.drain(finals_only=stream.finals_only), passing)
         self._streams.append(stream)
 
-    def detach(self, stream: UpdateStream, last: TrackedUpdate | None) -> None:
-        """A reader left. It did not take the one it read last, nor what is in its box."""
+    def detach(self, stream: UpdateStream, given: Sequence[TrackedUpdate]) -> None:
+        """A reader left. It did not take what it was given last, nor what is in its box."""
         if stream not in self._streams:
             return
         self._streams.remove(stream)
         self._left_at = self._clock.monotonic()
         box = stream.box
-        if last is not None:
-            box.put_first(last)
+        for update in reversed(given):
+            box.put_first(update)
         if not self._streams:
             # While anybody reads, nothing is pending; and nobody else holds any of these.
             self._holders.clear()
@@ -238,7 +238,7 @@ class UpdateStream:
         self._given_at = 0.0
         self._open = False
         self._entered = False
-        self._last: TrackedUpdate | None = None
+        self._given: list[TrackedUpdate] = []
         self._waiter: asyncio.Future[None] | None = None
         self._read = 0
 
@@ -259,8 +259,8 @@ class UpdateStream:
     def close(self) -> None:
         """End; what is read and not acknowledged, and what is not read, waits for the next reader."""
         self._open = False
-        last, self._last = self._last, None
-        self._readers.detach(self, last)
+        given, self._given = self._given, []
+        self._readers.detach(self, given)
 
     async def __aenter__(self) -> Self:
         self.open()
@@ -282,16 +282,34 @@ class UpdateStream:
 
         Cancellation: harmless; nothing is lost.
         """
+        found = await self.batch(1)
+        if not found:
+            raise StopAsyncIteration
+        return found[0]
+
+    async def batch(self, most: int) -> list[TrackedUpdate]:
+        """The next updates, in order: those that are there, and it waits only for the first.
+
+        Asking for more, in either way, acknowledges all of them.
+
+        Args:
+            most: how many at once; at least 1.
+
+        Returns:
+            Nothing when no more comes.
+
+        Cancellation: harmless; nothing is lost.
+        """
         if not self._open:
             raise ConfigurationError("enter it first: async with sms.updates() as updates")
         self.ack()
         while not self._readers.is_over(self):
             if self.box.items:
-                self._last = self.box.pop()
-                self._read += 1
+                self._given = [self.box.pop() for _ in range(min(most, len(self.box.items)))]
+                self._read += len(self._given)
                 if self._telemetry is not None:
                     self._given_at = asyncio.get_running_loop().time()
-                return self._last
+                return list(self._given)
             if self._waiter is not None:
                 raise ConfigurationError("one task reads an updates(): open another")
             self._waiter = asyncio.get_running_loop().create_future()
@@ -299,17 +317,16 @@ class UpdateStream:
                 await self._waiter
             finally:
                 self._waiter = None
-        raise StopAsyncIteration
+        return []
 
     def ack(self) -> None:
-        """The update read last was dealt with; done by asking for the next."""
-        last, self._last = self._last, None
-        if last is None:
-            return
-        self._readers.taken(last)
-        if self._telemetry is not None:
-            seconds = asyncio.get_running_loop().time() - self._given_at
-            self._telemetry.emit(UpdateTaken(message_id=last.message_id, seconds=seconds))
+        """What was read last was dealt with; done by asking for the next."""
+        given, self._given = self._given, []
+        for update in given:
+            self._readers.taken(update)
+            if self._telemetry is not None:
+                seconds = asyncio.get_running_loop().time() - self._given_at
+                self._telemetry.emit(UpdateTaken(message_id=update.message_id, seconds=seconds))
 
     def offer(self, update: TrackedUpdate, most: int) -> None:
         """Take an update in; called by ``Readers``."""

@@ -2,7 +2,8 @@
 
 Rules
 -----
-1. Asking for the next update acknowledges the last: it is in the store by then.
+1. What is at hand is written down together. Asking for more acknowledges it: it is in
+   the store by then.
 2. A status may be heard before its acceptance is on the disk; it is kept until then.
 3. The session knows nothing of what an earlier process sent. So those are asked about
    once, the oldest first, a page at a time and beside the work: a start takes no longer
@@ -18,6 +19,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.delivery.values import TrackedUpdate
 from sms_traffic_async.errors import RequestError
 from sms_traffic_async.outbox.store import News, Result, State, Store
 from sms_traffic_async.session import SmsTraffic
@@ -26,6 +28,8 @@ __all__ = ("Following",)
 
 T = TypeVar("T")
 
+AT_ONCE: Final = 500
+"""Updates that are written down together: what heaps up while the store writes those before."""
 PAGE: Final = 1_000
 BETWEEN_PAGES: Final = 1.0
 """Seconds: statuses of old messages never hold back what is to be sent."""
@@ -66,17 +70,16 @@ class Following:
         """Write down what the session hears, until cancelled or the session is closed."""
         async with self._sms.updates() as updates:
             self.ready.set()
-            async for update in updates:
-                last = update.is_last
-                every = [
-                    News(message_id=one, status=str(update.status), final=last, id=update.key or update.tracking_data)
-                    for one in update.message_ids or (update.message_id,)
-                ]
-                if not await self._keep(partial(self._store.learn, every)):
-                    for one in every:
-                        self._early[one.message_id] = one
-                    while len(self._early) > EARLY_NEWS:
-                        self._early.popitem(last=False)
+            while told := await updates.batch(AT_ONCE):
+                news = [one for update in told for one in _news_of(update)]
+                # Before it is looked for: an acceptance that comes to the disk meanwhile finds it here.
+                self._early |= {one.message_id: one for one in news}
+                ours = set(news).difference(await self._keep(partial(self._store.learn, news)))
+                for one in ours:
+                    if self._early.get(one.message_id) == one:
+                        del self._early[one.message_id]
+                while len(self._early) > EARLY_NEWS:
+                    self._early.popitem(last=False)
 
     async def accepted(self, results: Sequence[Result]) -> None:
         """These are on the disk now: what was heard of them before counts."""
@@ -106,3 +109,9 @@ class Following:
             if len(rows) < PAGE or rows[-1].created > began:
                 return
             await self._clock.sleep(BETWEEN_PAGES)
+
+
+def _news_of(update: TrackedUpdate) -> list[News]:
+    ids = update.message_ids or (update.message_id,)
+    label = update.key or update.tracking_data
+    return [News(message_id=one, status=str(update.status), final=update.is_last, id=label) for one in ids]

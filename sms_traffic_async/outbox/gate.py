@@ -117,11 +117,11 @@ class Gate:
                 passage.refused[id_] = refusal
             elif self._guard is not None:
                 try:
-                    admission = await self._guard.admit(message)
+                    permit = await self._guard.admit(message)
                 except NotSent as error:
                     passage.refused[id_] = error.with_traceback(None)
                     continue
-                passage.let(id_, admission.claims)
+                passage.let(id_, permit.claims)
                 passage.ttl = self._guard.rules.ttl
         return passage
 

@@ -107,7 +107,7 @@ class PostgresStore:
         """See ``Store``."""
         return await self._run(partial(claims.settle, unit=unit, results=results))
 
-    async def learn(self, news: Sequence[News]) -> int:
+    async def learn(self, news: Sequence[News]) -> list[News]:
         """See ``Store``."""
         return await self._run(partial(rows.learn, news=news), atomic=False)
 

@@ -8,7 +8,8 @@
 2. The carrier's claim is the unit's: its worker id is the token, its heartbeat
    the lease. So an abandoned unit comes back whole, and by nothing but the
    engine's own claim.
-3. Locks are taken in one order: job, unit, message.
+3. Locks are taken in one order: job, unit, message; and messages by their ids, where
+   statuses may be written to them meanwhile (see ``postgres_rows.learn``).
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ _SETTLE: Final = """
 WITH r AS (
     SELECT * FROM unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::text[])
         AS r (id, state, crowd, ids, node, code, reason)
+), locked AS (
+    SELECT id FROM sms_outbox_message WHERE id = ANY($2::text[]) ORDER BY id FOR UPDATE
 ), written AS (
     UPDATE sms_outbox_message AS m
     SET state = CASE WHEN r.state = 'accepted' AND m.ended THEN 'final' ELSE r.state END, changed = now(),
@@ -113,7 +116,7 @@ WITH r AS (
         unit = CASE WHEN r.state = 'pending' THEN NULL ELSE m.unit END,
         message_ids = CASE WHEN r.ids = '' THEN m.message_ids ELSE m.message_ids || array(
             SELECT one FROM unnest(string_to_array(r.ids, ' ')) AS one WHERE one <> ALL (m.message_ids)) END
-    FROM r WHERE m.id = r.id AND m.unit = $1 AND m.state IN ('sending', 'ambiguous')
+    FROM r JOIN locked ON locked.id = r.id WHERE m.id = r.id AND m.unit = $1 AND m.state IN ('sending', 'ambiguous')
     RETURNING m.id, m.n, m.state, m.crew, m.crowd, m.priority, r.ids
 ), kept AS (
     INSERT INTO sms_outbox_platform_id AS p (message_id, id)

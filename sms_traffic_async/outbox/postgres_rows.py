@@ -77,19 +77,26 @@ DELETE FROM {LOG} WHERE id IN (
     SELECT id FROM {LOG} WHERE created <= now() - $1 * interval '1 second' LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 """  # noqa: S608
-# SENDING stays: whoever sends it settles it, and what is known then includes this id.
+# SENDING stays: whoever sends it settles it, and what is known then includes this id. An id that stands here beside its
+# message's is known to what comes after it. Rows are locked in one order: several workers may hear the same.
 _LEARN: Final = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[])
         WITH ORDINALITY AS n (message_id, id, status, final, place)
-), told AS (
+), known AS (
     SELECT g.*, coalesce(by_platform.id, by_label.id) AS ours FROM given AS g
     LEFT JOIN sms_outbox_platform_id AS by_platform ON by_platform.message_id = g.message_id
     LEFT JOIN sms_outbox_message AS by_label ON by_label.id = g.id
+), told AS (
+    SELECT message_id, status, final, place,
+        (array_agg(ours) FILTER (WHERE ours IS NOT NULL) OVER (PARTITION BY message_id ORDER BY place))[1] AS ours
+    FROM known
+), locked AS (
+    SELECT id FROM sms_outbox_message WHERE id IN (SELECT ours FROM told) ORDER BY id FOR UPDATE
 ), last AS (
     SELECT ours, (array_agg(status ORDER BY place DESC))[1] AS status, bool_or(final) AS final,
-        array_agg(DISTINCT message_id) AS ids, count(*) AS count
-    FROM told WHERE ours IS NOT NULL GROUP BY ours
+        array_agg(message_id ORDER BY place) AS ids, array_agg(place) AS places
+    FROM told JOIN locked ON locked.id = told.ours GROUP BY ours
 ), kept AS (
     INSERT INTO sms_outbox_platform_id (message_id, id)
     SELECT DISTINCT ON (one) one, ours FROM last, unnest(last.ids) AS one ORDER BY one
@@ -97,13 +104,15 @@ WITH given AS (
 )
 UPDATE sms_outbox_message AS m
 SET status = last.status, ended = m.ended OR last.final,
-    message_ids = m.message_ids || array(SELECT one FROM unnest(last.ids) AS one WHERE one <> ALL (m.message_ids)),
+    message_ids = m.message_ids || array(
+        SELECT one FROM unnest(last.ids) WITH ORDINALITY AS new (one, place)
+        WHERE one <> ALL (m.message_ids) GROUP BY one ORDER BY min(place)),
     state = CASE WHEN m.state NOT IN ('ambiguous', 'unknown', 'accepted') THEN m.state
                  WHEN last.final THEN 'final' ELSE 'accepted' END,
     changed = CASE WHEN m.state IN ('ambiguous', 'unknown') OR (m.state = 'accepted' AND last.final)
                    THEN now() ELSE m.changed END
 FROM last WHERE m.id = last.ours
-RETURNING last.count
+RETURNING last.places
 """
 _KEEP: Final = """
 INSERT INTO sms_outbox_platform_id (message_id, id) SELECT DISTINCT one, $1 FROM unnest($2::text[]) AS one
@@ -203,8 +212,8 @@ async def resolve(connection: Connection, *, name: str, state: State, message_id
     return True
 
 
-async def learn(connection: Connection, *, news: Sequence[News]) -> int:
-    """See ``Store.learn``."""
+async def learn(connection: Connection, *, news: Sequence[News]) -> list[News]:
+    """See ``Store.learn``; one statement."""
     rows = await connection.fetch(
         _LEARN,
         [one.message_id for one in news],
@@ -212,7 +221,8 @@ async def learn(connection: Connection, *, news: Sequence[News]) -> int:
         [one.status for one in news],
         [one.final for one in news],
     )
-    return sum(row["count"] for row in rows)
+    ours = {place for row in rows for place in row["places"]}
+    return [one for place, one in enumerate(news, 1) if place not in ours]
 
 
 async def purge(connection: Connection, *, states: Sequence[State], older_than: float, limit: int) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message
-from sms_traffic_async.protocols.http_v2.batch import Batch, Member, sized
-from sms_traffic_async.protocols.http_v2.models import Destination, SendRequest
+from sms_traffic_async.protocols.http_v2.batch import Batch, Member, destination_of, member_of, request_of, sized
+from sms_traffic_async.protocols.http_v2.models import Destination
 from sms_traffic_async.protocols.http_v2.wire import encode_send
 from sms_traffic_async.settings import Settings
 
@@ -17,7 +17,7 @@ __all__ = ("batch_of", "digest_of", "problem_of")
 
 def problem_of(message: Message, settings: Settings) -> InvalidMessage | None:
     """Why v2 cannot carry it."""
-    size = sized(message, settings.max_parts if message.max_parts is None else message.max_parts)
+    size = sized(message, settings.max_parts)
     return size if isinstance(size, InvalidMessage) else None
 
 
@@ -38,43 +38,20 @@ def batch_of(unit: str, members: Sequence[tuple[str, Message]], settings: Settin
     template: str | None = None
     told: int | None = None
     for id_, message in members:
-        size = sized(message, settings.max_parts if message.max_parts is None else message.max_parts)
+        size = sized(message, settings.max_parts)
         if isinstance(size, InvalidMessage):
             raise size
         told = size.max_parts
         alone = message.params is not None or "[[" in size.text
         template = size.text if alone else None
-        label = message.tracking_data or id_
-        destinations.append(
-            Destination(
-                to=message.to,
-                text=None if alone else size.text,
-                params=message.params,
-                tracking_data=label,
-                region="INT",  # the number was read when the message was made
-            )
-        )
-        made.append(
-            Member(
-                key=id_,
-                to=message.to,
-                label=label,
-                own_label=message.tracking_data is None,
-                parts=size.parts,
-                parts_exact=size.exact,
-                encoding=size.encoding,
-            )
-        )
-    request = SendRequest(
-        destinations=tuple(destinations),
+        made.append(member := member_of(message, id_, size))
+        destinations.append(destination_of(message, member.label, None if alone else size.text))
+    request = request_of(
+        first,
+        tuple(destinations),
         text=template,
         originator=first.originator or settings.originator,
-        transliterate=first.transliterate or None,
         max_parts=told,
-        validity=first.validity,
-        start_at=first.start_at,
-        local_time=first.local_time,
-        batch_name=first.batch_name,
         restrictive_id=unit,
     )
     return Batch(members=tuple(made), request=request, chosen=False)

@@ -118,10 +118,10 @@ class SQLiteStore:
         self._tell()
         return good
 
-    async def learn(self, news: Sequence[News]) -> int:
+    async def learn(self, news: Sequence[News]) -> list[News]:
         """See ``Store``."""
         now = self._clock.wall()
-        return await self._run(lambda connection: sum(_learn(connection, one, now) for one in news))
+        return await self._run(lambda connection: [one for one in news if not _learn(connection, one, now)])
 
     async def get(self, name: str) -> Row | None:
         """See ``Store``."""
@@ -285,12 +285,12 @@ def _opened(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("UPDATE unit SET lease = 0 WHERE token IS NOT NULL")
 
 
-def _learn(connection: sqlite3.Connection, news: News, now: float) -> int:
+def _learn(connection: sqlite3.Connection, news: News, now: float) -> bool:
     found = connection.execute("SELECT n FROM platform_id WHERE message_id = ?", (news.message_id,)).fetchone()
     if found is None and news.id is not None:
         found = connection.execute("SELECT n FROM message WHERE id = ?", (news.id,)).fetchone()
     if found is None:
-        return 0
+        return False
     n = found[0]
     rows.keep_ids(connection, n, (news.message_id,))
     # A message that is being sent is settled by whoever sends it, who finds there what was heard meanwhile.
@@ -301,4 +301,4 @@ def _learn(connection: sqlite3.Connection, news: News, now: float) -> int:
         "AND state <> ?",
         (reached.value, now, n, reached.value),
     )
-    return 1
+    return True

@@ -336,8 +336,8 @@ class Store(Protocol):
         """
         ...
 
-    async def learn(self, news: Sequence[News]) -> int:
-        """Write statuses back; gives how many were of messages of ours. FINAL stays FINAL, its status is updated."""
+    async def learn(self, news: Sequence[News]) -> list[News]:
+        """Write statuses back, in order; gives those of nobody here. FINAL stays FINAL, its status is updated."""
         ...
 
     async def get(self, name: str) -> Row | None:

@@ -28,7 +28,7 @@ from sms_traffic_async.telemetry import get_logger
 if TYPE_CHECKING:
     from sms_traffic_async.fallback import Submit
 
-__all__ = ("AbuseGuard", "AbuseRules", "Admission", "Guarded")
+__all__ = ("AbuseGuard", "AbuseRules", "Guarded", "Permit")
 
 HOUR, HALF_DAY, DAY = 3600.0, 43_200.0, 86_400.0
 NEIGHBOURHOOD = 20
@@ -53,7 +53,7 @@ class Guarded(NotSent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Permit:
     """A message that may go.
 
     Attributes:
@@ -132,17 +132,17 @@ class AbuseGuard:
 
         Cancellation: what was counted stays counted.
         """
-        admission = await self.admit(message)
+        permit = await self.admit(message)
         try:
-            return await submit(admission.message, timeout=timeout)
+            return await submit(permit.message, timeout=timeout)
         except (NotSent, InvalidMessage):
-            await self.give_back(admission.claims)
+            await self.give_back(permit.claims)
             raise
         except Rejected:
-            await self.give_back([claim for claim in admission.claims if claim.rule == "budget"])
+            await self.give_back([claim for claim in permit.claims if claim.rule == "budget"])
             raise
 
-    async def admit(self, message: Message) -> Admission:
+    async def admit(self, message: Message) -> Permit:
         """Count a message, if it may go.
 
         Returns:
@@ -177,7 +177,7 @@ class AbuseGuard:
             raise self._refusal(message, over.claim.rule, over.retry_after)
         if rules.ttl is not None and (message.expires_in is None or message.expires_in > rules.ttl):
             message = replace(message, expires_in=rules.ttl)
-        return Admission(message=message, claims=claims)
+        return Permit(message=message, claims=claims)
 
     async def give_back(self, claims: Sequence[Claim]) -> None:
         """Nothing was sent for these. A store that fails is left as it is."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sms_traffic_async.errors import SendError
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.policy.retry import StopReason
 
@@ -43,13 +42,11 @@ class Stopped:
         attempts: all attempts, oldest first; empty when a pause left no time
             for even one.
         retry_after: seconds until it makes sense again, where the platform said so.
-        error: what stopped this process, for the reason ``local``.
     """
 
     reason: StopReason
     attempts: tuple[Attempt, ...] = ()
     retry_after: float | None = None
-    error: SendError | None = field(default=None, compare=False, repr=False)
 
     @property
     def ambiguous(self) -> bool:

@@ -18,15 +18,14 @@ counted per node), not one call:
 from __future__ import annotations
 
 import asyncio
-import enum
 import math
 from collections import deque
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.policy.attempts import Operation
 
-__all__ = ("Admission", "PauseKey", "Pauses", "Ticket")
+__all__ = ("PauseKey", "Pauses", "Ticket", "Ticketless")
 
 PauseKey: TypeAlias = tuple[str, Operation, str | None]
 """The credential's public id, the operation class, and the node where limits are per node."""
@@ -34,17 +33,10 @@ PauseKey: TypeAlias = tuple[str, Operation, str | None]
 Ticket: TypeAlias = int
 """Given to who goes while others wait; ``Pauses.settle`` must be told what came of it."""
 
+Ticketless: TypeAlias = Literal["free", "denied"]
+"""What a caller without a ticket is told: nobody waits, or it cannot begin in time."""
 
 _VOID: Ticket = 0
-
-
-class Admission(enum.Enum):
-    """What a caller without a ticket is told."""
-
-    FREE = "free"
-    """Nobody waits."""
-    DENIED = "denied"
-    """It cannot begin in time."""
 
 
 class _Pause:
@@ -115,7 +107,7 @@ class Pauses:
         entry = self._pauses.get(key)
         return entry is not None and entry.ticket != ticket
 
-    async def admit(self, key: PauseKey, *, clock: Clock, before: float) -> Admission | Ticket:
+    async def admit(self, key: PauseKey, *, clock: Clock, before: float) -> Ticket | Ticketless:
         """Wait until this caller may go.
 
         Args:
@@ -124,7 +116,7 @@ class Pauses:
             before: the moment from which it is too late.
 
         Returns:
-            A ticket that has to be settled; ``FREE`` when nobody waits; ``DENIED``
+            A ticket that has to be settled; ``free`` when nobody waits; ``denied``
             as soon as it is known that it cannot begin in time.
 
         Cancellation:
@@ -132,13 +124,13 @@ class Pauses:
         """
         entry = self._pauses.get(key)
         if entry is None:
-            return Admission.FREE
+            return "free"
         entry.waiting += 1
         try:
             while True:
                 now = clock.monotonic()
                 if now >= before or entry.until >= before:
-                    return Admission.DENIED
+                    return "denied"
                 if now < entry.until:
                     await clock.sleep(entry.until - now)
                 elif entry.out < entry.room and not entry.queue:

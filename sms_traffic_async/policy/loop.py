@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.errors import Outcome, SendError
 from sms_traffic_async.policy.endings import Finished, Stopped
-from sms_traffic_async.policy.limits import Admission, PauseKey, Pauses, Ticket
+from sms_traffic_async.policy.limits import PauseKey, Pauses, Ticket
 from sms_traffic_async.policy.nodes import NodeSet
 from sms_traffic_async.policy.retry import (
     Again,
@@ -127,10 +127,10 @@ class _Call(Generic[T]):
         while True:
             ticket: Ticket | None = None
             if self.pauses.closed(key):
-                admission = await self.pauses.admit(key, clock=self.clock, before=self._latest_start())
-                if admission is Admission.DENIED:
+                answer = await self.pauses.admit(key, clock=self.clock, before=self._latest_start())
+                if answer == "denied":
                     return self._too_late(key)
-                ticket = admission if isinstance(admission, int) else None
+                ticket = None if answer == "free" else answer
             self.answered = False
             try:
                 if self.places is None:
@@ -157,7 +157,7 @@ class _Call(Generic[T]):
             # This attempt did not leave, but an earlier one may have been taken: that is what has to be told.
             if self.history is None or not self.history.ambiguous or error.outcome is Outcome.UNKNOWN:
                 raise
-            return self._stopped("local", None, error)
+            return self._stopped("local", None)
         if not isinstance(result, Attempt):
             self.answered = True
             return Finished(value=result, node=node, attempts=self._attempts)
@@ -259,9 +259,9 @@ class _Call(Generic[T]):
         last = None if self.history is None else self.history.last.retry_after
         return self._stopped(reason, paused or last)
 
-    def _stopped(self, reason: StopReason, retry_after: float | None, error: SendError | None = None) -> Stopped:
+    def _stopped(self, reason: StopReason, retry_after: float | None) -> Stopped:
         self._count(f"policy.stop.{reason}")
-        return Stopped(reason=reason, attempts=self._attempts, retry_after=retry_after, error=error)
+        return Stopped(reason=reason, attempts=self._attempts, retry_after=retry_after)
 
     def _count(self, name: str) -> None:
         if self.telemetry is not None:

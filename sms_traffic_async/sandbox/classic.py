@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sms_traffic_async.sandbox.accounts import Principal
-from sms_traffic_async.sandbox.platform import Arrival, Draft, Platform, Prepared
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.rules import AirEncoding, ReferenceBytes
 from sms_traffic_async.sandbox.store import DAY, StoredMessage

@@ -22,6 +22,7 @@ __all__ = (
     "finding_json",
     "made",
     "message_json",
+    "moment_json",
     "record_json",
     "rule_from",
     "rule_json",
@@ -32,7 +33,8 @@ T = TypeVar("T")
 MOST_SHOWN_BYTES = 65_536
 
 
-def _iso(clock: SandboxClock, at: float | None) -> str | None:
+def moment_json(clock: SandboxClock, at: float | None) -> str | None:
+    """A time of the sandbox's, with its zone."""
     return None if at is None else clock.datetime(at).isoformat(timespec="milliseconds")
 
 
@@ -73,11 +75,11 @@ def message_json(message: StoredMessage, clock: SandboxClock) -> dict[str, Any]:
         "batch_name": message.batch_name,
         "status": message.status,
         "error": message.error,
-        "submitted_at": _iso(clock, message.submitted_at),
-        "start_at": _iso(clock, message.start_at),
-        "sent_at": _iso(clock, message.sent_at),
-        "status_at": _iso(clock, message.status_at),
-        "history": [{"status": status, "at": _iso(clock, at)} for status, at in message.history],
+        "submitted_at": moment_json(clock, message.submitted_at),
+        "start_at": moment_json(clock, message.start_at),
+        "sent_at": moment_json(clock, message.sent_at),
+        "status_at": moment_json(clock, message.status_at),
+        "history": [{"status": status, "at": moment_json(clock, at)} for status, at in message.history],
         "operator": message.operator.name,
         "country": message.operator.country,
     }
@@ -104,12 +106,12 @@ def _text(data: bytes) -> str:
 
 def accept_json(entry: AcceptEntry, clock: SandboxClock) -> dict[str, Any]:
     """An entry of the accept log."""
-    return asdict(entry) | {"at": _iso(clock, entry.at)}
+    return asdict(entry) | {"at": moment_json(clock, entry.at)}
 
 
 def finding_json(finding: Finding, clock: SandboxClock) -> dict[str, Any]:
     """A finding."""
-    return asdict(finding) | {"at": _iso(clock, finding.at)}
+    return asdict(finding) | {"at": moment_json(clock, finding.at)}
 
 
 def rule_json(rule: FaultRule) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def rule_from(description: dict[str, Any]) -> FaultRule:
 
 def record_json(record: FaultRecord, clock: SandboxClock) -> dict[str, Any]:
     """An injected fault."""
-    return record._asdict() | {"effect": effect_to(record.effect), "at": _iso(clock, record.at)}
+    return record._asdict() | {"effect": effect_to(record.effect), "at": moment_json(clock, record.at)}
 
 
 def account_json(account: Account, tokens: list[Token]) -> dict[str, Any]:

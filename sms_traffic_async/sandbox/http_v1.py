@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sms_traffic_async.sandbox.accounts import Principal
 from sms_traffic_async.sandbox.classic import MOST_CHECKED, mark_checked, place, sign_in
+from sms_traffic_async.sandbox.drafts import Arrival
 from sms_traffic_async.sandbox.http_breakage import HTML
 from sms_traffic_async.sandbox.http_call import Answer, Call, too_many_requests
 from sms_traffic_async.sandbox.http_v1_answers import failed, ids_reply, reply, send_content, tag
@@ -20,7 +21,7 @@ from sms_traffic_async.sandbox.http_v1_form import Form, decode, read_form
 from sms_traffic_async.sandbox.http_v1_lists import LIST_FIELDS, list_reply
 from sms_traffic_async.sandbox.http_v1_order import CREDENTIALS, SEND_FIELDS, Refused, note_unknown, read_order
 from sms_traffic_async.sandbox.http_v1_queries import incoming, statuses
-from sms_traffic_async.sandbox.platform import Arrival, Platform
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 
 __all__ = ("Asked", "V1Room")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sms_traffic_async.messages import MOSCOW
 from sms_traffic_async.sandbox.accounts import Account
 from sms_traffic_async.sandbox.classic import Item, Note, Order
+from sms_traffic_async.sandbox.drafts import MOST_PARTS
 from sms_traffic_async.sandbox.findings import nearest
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.rules import AirEncoding
@@ -40,7 +41,6 @@ SEND_FIELDS = CREDENTIALS | {
     "two_byte_concat",
 }
 LONGEST_TIMEOUT = 86_400
-MOST_PARTS = 255
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

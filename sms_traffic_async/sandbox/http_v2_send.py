@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from sms_traffic_async.sandbox.accounts import Principal
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
 from sms_traffic_async.sandbox.http_call import Answer, Call
 from sms_traffic_async.sandbox.http_v2_answers import failed, id_json
 from sms_traffic_async.sandbox.http_v2_reading import Destination, SendBody, read_send, rfc3339
 from sms_traffic_async.sandbox.numbers import federal_number
-from sms_traffic_async.sandbox.platform import Arrival, Draft, Prepared
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.rules import check_originator, expand, placeholders
 from sms_traffic_async.sandbox.store import DAY

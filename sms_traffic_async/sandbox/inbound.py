@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.accounts import Account, Principal
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
 from sms_traffic_async.sandbox.refusals import Refusal
 from sms_traffic_async.sandbox.rules import on_air
 from sms_traffic_async.sandbox.store import StoredMessage
@@ -114,8 +115,6 @@ class Inbound:
         self._answers.clear()
 
     def _send(self, message: StoredMessage, text: str, request_id: str) -> None:
-        from sms_traffic_async.sandbox.platform import Arrival, Draft, Prepared
-
         platform = self._platform
         air = on_air(
             text, number=message.to, transliterate=False, max_parts=ANSWER_MAX_PARTS, switches=platform.switches

@@ -8,14 +8,13 @@ accepted message, its entry in the accept log and its price cannot come apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import NamedTuple
 
 from sms_traffic_async.sandbox.accept_log import AcceptEntry, AcceptLog
 from sms_traffic_async.sandbox.accounts import Accounts, Principal
 from sms_traffic_async.sandbox.clock import SandboxClock
+from sms_traffic_async.sandbox.drafts import MOST_PARTS, Arrival, Draft, Prepared
 from sms_traffic_async.sandbox.faults import Faults
 from sms_traffic_async.sandbox.findings import Findings
 from sms_traffic_async.sandbox.inbound import Inbound
@@ -25,78 +24,16 @@ from sms_traffic_async.sandbox.outcomes import NumberOutcome, Outcomes
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.reports import Reports
 from sms_traffic_async.sandbox.restrictive import RestrictiveIds
-from sms_traffic_async.sandbox.rules import AirEncoding, AirText, ReferenceBytes, SpamFilter, check_originator, on_air
+from sms_traffic_async.sandbox.rules import AirText, SpamFilter, check_originator, on_air
 from sms_traffic_async.sandbox.stats import SandboxStats
 from sms_traffic_async.sandbox.store import KEEP_NEWEST, Store, StoredMessage
 from sms_traffic_async.sandbox.switches import Switches
 
-__all__ = ("Arrival", "Draft", "Platform", "Prepared")
+__all__ = ("Platform",)
 
-MOST_PARTS = 255
 NUMBER_CODES = frozenset(range(425, 431))
 """What ``check_number`` refuses with; blocked (432) and unsubscribed (431) numbers stay refused."""
 BAD_NUMBER = NumberOutcome(suffix="", course="rejected", note="a number that is none")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """The request that messages come with.
-
-    Attributes:
-        protocol: ``v2`` and so on.
-        node: 1 or 2.
-        principal: whose request it is.
-        request_id: its name in logs.
-        ip: where it came from.
-        restrictive_id: of v2.
-        ids_per_part: whether every part gets an id of its own (v1, SOAP, SMPP).
-    """
-
-    protocol: str
-    node: int
-    principal: Principal
-    request_id: str
-    ip: str = ""
-    restrictive_id: str | None = None
-    ids_per_part: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Draft:
-    """One message as a request asks for it, templates filled.
-
-    Attributes:
-        start_at: sandbox seconds since the epoch; ``None`` for at once.
-        any_number: take the number whatever it looks like (v1 ignore_phone_format).
-        encoding, reference_bytes: as v1 (rus, two_byte_concat) and SOAP ask for.
-        air: the text as it is already encoded (SMPP); ``None`` lets the platform do it.
-    """
-
-    to: str
-    text: str
-    originator: str | None = None
-    tracking_data: str | None = None
-    transliterate: bool = False
-    max_parts: int = MOST_PARTS
-    start_at: float | None = None
-    batch_name: str = ""
-    validity: float | None = None
-    flash: bool = False
-    any_number: bool = False
-    encoding: AirEncoding = "auto"
-    reference_bytes: ReferenceBytes = 1
-    air: AirText | None = None
-
-
-class Prepared(NamedTuple):
-    """A draft that nothing speaks against."""
-
-    draft: Draft
-    number: str
-    originator: str
-    air: AirText
-    outcome: NumberOutcome
-    cost: Decimal
 
 
 class Platform:

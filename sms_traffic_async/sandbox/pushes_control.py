@@ -12,7 +12,7 @@ from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.accounts import Account
 from sms_traffic_async.sandbox.clock import SandboxClock
 from sms_traffic_async.sandbox.control_answers import Endpoint, answer, body_of
-from sms_traffic_async.sandbox.control_json import message_json
+from sms_traffic_async.sandbox.control_json import message_json, moment_json
 from sms_traffic_async.sandbox.live import Live
 from sms_traffic_async.sandbox.masking import mask_url
 from sms_traffic_async.sandbox.pushes_log import PushAttempt, PushCall
@@ -43,8 +43,8 @@ def call_json(call: PushCall, clock: SandboxClock, *, whole: bool = False) -> di
         "login": call.login,
         "state": call.state,
         "message_ids": call.message_ids,
-        "created_at": _iso(clock, call.created_at),
-        "next_at": _iso(clock, call.next_at),
+        "created_at": moment_json(clock, call.created_at),
+        "next_at": moment_json(clock, call.next_at),
         "attempts": [_attempt(one, clock, whole=whole) for one in call.attempts],
     }
     if isinstance(parcel, HttpPush):
@@ -57,13 +57,9 @@ def call_json(call: PushCall, clock: SandboxClock, *, whole: bool = False) -> di
     return value
 
 
-def _iso(clock: SandboxClock, at: float | None) -> str | None:
-    return None if at is None else clock.datetime(at).isoformat(timespec="milliseconds")
-
-
 def _attempt(attempt: PushAttempt, clock: SandboxClock, *, whole: bool) -> dict[str, Any]:
     value: dict[str, Any] = {
-        "at": _iso(clock, attempt.at),
+        "at": moment_json(clock, attempt.at),
         "seconds": round(attempt.seconds, 4),
         "status": attempt.status,
         "error": attempt.error,

@@ -10,7 +10,8 @@ from sms_traffic_async.protocols.smpp.pdu import SubmitSm, parse_time
 from sms_traffic_async.protocols.smpp.vocabulary import CommandStatus
 from sms_traffic_async.sandbox.accounts import Principal
 from sms_traffic_async.sandbox.classic import Note
-from sms_traffic_async.sandbox.platform import Arrival, Draft, Platform, Prepared
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.rates import Rate, RateWindow
 from sms_traffic_async.sandbox.refusals import Refusal
 from sms_traffic_async.sandbox.rules import AirText

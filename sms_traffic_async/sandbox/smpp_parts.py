@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 
 from sms_traffic_async.protocols.smpp.pdu import SubmitSm
 from sms_traffic_async.sandbox.clock import Scheduled
+from sms_traffic_async.sandbox.drafts import Arrival, Prepared
 from sms_traffic_async.sandbox.outcomes import NumberOutcome
-from sms_traffic_async.sandbox.platform import Arrival, Platform, Prepared
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.refusals import Refusal
 from sms_traffic_async.sandbox.smpp_reading import ShortMessage, text_of
 from sms_traffic_async.sandbox.store import StoredMessage

@@ -13,10 +13,11 @@ from functools import partial
 
 from sms_traffic_async.sandbox.accounts import Principal
 from sms_traffic_async.sandbox.classic import IDS_START, Item, Note, Order, Placed, place, sign_in
+from sms_traffic_async.sandbox.drafts import Arrival
 from sms_traffic_async.sandbox.http_v1_answers import refused_content, send_content
 from sms_traffic_async.sandbox.http_v1_order import SEND_FIELDS, Refused, note_unknown, read_order
 from sms_traffic_async.sandbox.masking import mask_letter
-from sms_traffic_async.sandbox.platform import Arrival, Platform
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.rules import AirEncoding
 from sms_traffic_async.sandbox.smtp_letters import Letter, local_part, read_fields, read_letter

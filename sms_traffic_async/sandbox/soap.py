@@ -11,13 +11,14 @@ from xml.etree.ElementTree import Element
 
 from sms_traffic_async.sandbox.accounts import Principal
 from sms_traffic_async.sandbox.classic import Placed, PlacedRow, find, place, sign_in
+from sms_traffic_async.sandbox.drafts import Arrival
 from sms_traffic_async.sandbox.http_breakage import HTML
 from sms_traffic_async.sandbox.http_call import Answer, Call, too_many_requests
 from sms_traffic_async.sandbox.http_v1_answers import XML, tag
 from sms_traffic_async.sandbox.http_v1_order import Refused
 from sms_traffic_async.sandbox.http_v1_queries import UNKNOWN_MESSAGE
 from sms_traffic_async.sandbox.masking import mask_form, mask_xml
-from sms_traffic_async.sandbox.platform import Arrival, Platform
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.soap_envelope import (
     MEDIA,

@@ -13,8 +13,9 @@ from xml.etree.ElementTree import Element
 
 from sms_traffic_async.messages import MOSCOW
 from sms_traffic_async.sandbox.classic import Item, Note, Order
+from sms_traffic_async.sandbox.drafts import MOST_PARTS
 from sms_traffic_async.sandbox.findings import nearest
-from sms_traffic_async.sandbox.http_v1_order import LONGEST_TIMEOUT, MOST_PARTS, Refused, read_date
+from sms_traffic_async.sandbox.http_v1_order import LONGEST_TIMEOUT, Refused, read_date
 from sms_traffic_async.sandbox.refusals import refuse
 from sms_traffic_async.sandbox.soap_envelope import local
 from sms_traffic_async.sandbox.soap_wsdl import NAMESPACE

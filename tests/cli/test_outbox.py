@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sms_traffic_async.messages import Message
@@ -44,6 +45,17 @@ def test_init_status_retry_and_purge(cli: Command, tmp_path: Path) -> None:
     assert cli("outbox", "purge", "--older-than", "0s", "--json", "--outbox", path).records == [{"purged": 0}]
     assert cli("outbox", "purge", "--older-than", "soon", "--outbox", path).code == 2
     assert cli("outbox", "status").code == 4
+
+
+def test_a_table_says_whose_hours_it_shows(cli: Command, tmp_path: Path) -> None:
+    path = str(tmp_path / "o.db")
+    filled(tmp_path / "o.db", 1)
+    asked = ("outbox", "status", "k0", "--outbox", path)
+    changed = datetime.fromisoformat(cli(*asked, "--json").records[0]["changed"])
+    assert changed.utcoffset() == timedelta(0)
+    heading, row = cli(*asked, COLUMNS="160").out.splitlines()[:2]
+    at = heading.index("changed (UTC)")
+    assert row[at:].startswith(f"{changed:%Y-%m-%d %H:%M:%S}  ")
 
 
 def test_cancel_and_resolve(cli: Command, tmp_path: Path) -> None:

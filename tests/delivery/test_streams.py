@@ -126,6 +126,40 @@ async def test_a_cancelled_read_loses_nothing() -> None:
         assert read == [str(number) for number in range(20) if number % 3]
 
 
+async def test_what_is_there_is_read_at_once_and_acknowledged_at_once() -> None:
+    async with rig() as it:
+        with pytest.raises(ValueError, match="broken"):
+            async with it.tracker.updates() as updates:
+                reading = asyncio.ensure_future(updates.batch(3))
+                await asyncio.sleep(1)
+                assert not reading.done()
+                deliver(it, "1")
+                assert [update.message_id for update in await reading] == ["1"]  # nothing waits for more
+                deliver(it, "2", "3", "4", "5", "6")
+                assert [update.message_id for update in await updates.batch(3)] == ["2", "3", "4"]
+                assert (updates.stats.read, updates.stats.waiting) == (4, 2)
+                raise ValueError("broken")  # none of the three was dealt with
+        async with it.tracker.updates() as updates:
+            assert [update.message_id for update in await updates.batch(9)] == ["2", "3", "4", "5", "6"]
+            deliver(it, "7")
+            assert (await anext(updates)).message_id == "7"
+        async with it.tracker.updates() as updates:
+            assert updates.stats.waiting == 0
+            await it.tracker.aclose()
+            assert await updates.batch(9) == []
+
+
+async def test_a_cancelled_read_of_several_loses_nothing() -> None:
+    async with rig() as it, it.tracker.updates() as updates:
+        reading = asyncio.ensure_future(updates.batch(9))
+        await asyncio.sleep(0)
+        deliver(it, "1", "2")
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+        assert [update.message_id for update in await updates.batch(9)] == ["1", "2"]
+
+
 async def test_misuse_is_told() -> None:
     async with rig() as it:
         stream = it.tracker.updates()

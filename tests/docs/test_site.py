@@ -5,6 +5,7 @@ import importlib
 import re
 import runpy
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,12 @@ def test_the_picture_shows_the_house_as_it_is() -> None:
 
 def test_the_pages_ask_no_foreign_host_for_a_font() -> None:
     assert SITE["theme"]["font"] is False
+
+
+def test_the_site_holds_none_of_the_scripts_that_write_it() -> None:
+    scripts = [path.name for path in (ROOT / "docs").rglob("*.py")]
+    assert scripts
+    assert not [name for name in scripts if not any(fnmatch(name, one) for one in SITE["exclude_docs"].split())]
 
 
 def test_links_lead_somewhere() -> None:

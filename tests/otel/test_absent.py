@@ -5,23 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
-from sms_traffic_async.otel import address_of
-
-
-@pytest.mark.parametrize(
-    "node,address",
-    [
-        ("api.smstraffic.ru", ("api.smstraffic.ru", None)),
-        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
-        ("[::1]:80", ("::1", 80)),
-    ],
-)
-def test_the_address_of_a_node(node: str, address: tuple[str, int | None]) -> None:
-    assert address_of(node) == address
-
-
 ABSENT = """
 import sys, asyncio
 from importlib import machinery

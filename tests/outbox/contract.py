@@ -200,7 +200,8 @@ class StoreContract:
         await rig.store.begin(unit)
         before, after, doubtful = ids(unit)
         early = News(message_id="1", status="Delivered", final=True, id=before)
-        assert await rig.store.learn([early, News(message_id="?", status="Delivered", final=True)]) == 1
+        nobodys = News(message_id="?", status="Delivered", final=True)
+        assert await rig.store.learn([early, nobodys]) == [nobodys]
         assert await rig.state("before") is State.SENDING
         said = [
             Result(id=before, state=State.ACCEPTED, message_ids=("1",)),
@@ -209,7 +210,7 @@ class StoreContract:
         ]
         await rig.store.settle(unit, said)
         assert await rig.state("before") is State.FINAL
-        assert await rig.store.learn([News(message_id="2", status="Buffered SMSC", final=False)]) == 1
+        assert not await rig.store.learn([News(message_id="2", status="Buffered SMSC", final=False)])
         assert await rig.state("after") is State.ACCEPTED
         await rig.store.learn([News(message_id="2", status="Delivered", final=True)])
         await rig.store.learn([News(message_id="2", status="Read", final=True)])
@@ -220,6 +221,30 @@ class StoreContract:
         assert await rig.state("doubtful") is State.ACCEPTED
         await rig.wait(5)
         assert not await rig.claim()  # somebody found out
+
+    async def test_news_that_come_together_are_learnt_in_their_order(self, rig: Rig) -> None:
+        await rig.store.add([entry("a"), entry("b")])
+        unit = await rig.one()
+        await rig.store.begin(unit)
+        a, b = ids(unit)
+        await rig.store.settle(unit, results(unit, State.AMBIGUOUS, after=1.0))
+        before = News(message_id="2", status="Buffered SMSC", final=False)
+        news = [
+            News(message_id="1", status="Delivered", final=True, id=a),
+            before,  # nobody knows yet that this id is one of ours
+            News(message_id="3", status="Buffered SMSC", final=False, id=b),
+            News(message_id="2", status="Buffered SMSC", final=False, id=b),
+            News(message_id="2", status="Sent", final=False),
+            News(message_id="1", status="Read", final=False),
+            News(message_id="?", status="Delivered", final=True, id="?"),
+        ]
+        assert await rig.store.learn(news) == [before, news[-1]]
+        rows = [await rig.store.get(name) for name in (a, b)]
+        assert [(row.state, row.status, row.message_ids) for row in rows if row is not None] == [
+            (State.FINAL, "Read", ("1",)),
+            (State.ACCEPTED, "Sent", ("3", "2")),
+        ]
+        assert not await rig.store.learn([])
 
     async def test_only_what_waits_is_cancelled(self, rig: Rig) -> None:
         await rig.store.add([entry("waits")])
@@ -245,7 +270,7 @@ class StoreContract:
         assert not await rig.store.resolve("held2", State.ACCEPTED)
         assert await rig.store.resolve("unknown", State.ACCEPTED, message_ids=["9"])
         assert not await rig.store.resolve("unknown", State.ACCEPTED)
-        assert await rig.store.learn([News(message_id="9", status="Delivered", final=True)]) == 1
+        assert not await rig.store.learn([News(message_id="9", status="Delivered", final=True)])
         assert await rig.state("unknown") is State.FINAL
         await rig.wait(60)
         units = await rig.claim(units=9)

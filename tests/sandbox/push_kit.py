@@ -111,7 +111,7 @@ async def deliver(
 ) -> list[str]:
     """Takes messages as v2 does, without its client; their ids."""
     from sms_traffic_async.sandbox.accounts import Principal
-    from sms_traffic_async.sandbox.platform import Arrival, Draft, Prepared
+    from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
 
     platform = sandbox.platform
     principal = Principal(account=sandbox.accounts.get())

@@ -5,8 +5,9 @@ import pytest
 import sms_traffic_async.sandbox as face
 from sms_traffic_async.sandbox import Pace, SandboxClock
 from sms_traffic_async.sandbox.accounts import Accounts
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
 from sms_traffic_async.sandbox.findings import Findings
-from sms_traffic_async.sandbox.platform import Arrival, Draft, Platform, Prepared
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.reports import ReportQuery
 from sms_traffic_async.sandbox.store import KEEP_EXCHANGE_BYTES, Exchange, Store
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from sms_traffic_async.sandbox import Pace, Rate, Sandbox
-from sms_traffic_async.sandbox.platform import Arrival, Draft, Prepared
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
 from sms_traffic_async.sandbox.refusals import Refusal
 from sms_traffic_async.sandbox.switches import RetryAfterForm
 from tests.sandbox.foreign import Foreign

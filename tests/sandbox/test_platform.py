@@ -7,8 +7,9 @@ import pytest
 
 from sms_traffic_async.sandbox import NumberOutcome, Pace, SandboxClock, StoredMessage, Switches
 from sms_traffic_async.sandbox.accounts import Accounts
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
 from sms_traffic_async.sandbox.life import StatusChange
-from sms_traffic_async.sandbox.platform import Arrival, Draft, Platform, Prepared
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.refusals import Refusal
 from sms_traffic_async.sandbox.store import DAY, Store
 

@@ -5,7 +5,8 @@ import pytest
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox import SandboxClock
 from sms_traffic_async.sandbox.accounts import Accounts
-from sms_traffic_async.sandbox.platform import Arrival, Draft, Platform, Prepared
+from sms_traffic_async.sandbox.drafts import Arrival, Draft, Prepared
+from sms_traffic_async.sandbox.platform import Platform
 from sms_traffic_async.sandbox.refusals import Refusal
 from sms_traffic_async.sandbox.search import matcher
 

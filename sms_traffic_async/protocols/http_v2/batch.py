@@ -40,8 +40,11 @@ __all__ = (
     "Sized",
     "batch_of_message",
     "batch_of_request",
+    "destination_of",
     "labelled",
+    "member_of",
     "plain_encoding",
+    "request_of",
     "sized",
 )
 
@@ -140,34 +143,62 @@ def batch_of_message(message: Message, *, originator: str | None, max_parts: int
         InvalidMessage: v2 cannot carry it, or it is too long.
     """
     own = str(uuid.uuid4()) if message.key is None else str(uuid.uuid5(KEY_SPACE, message.key))
-    label = message.tracking_data or own
-    size = sized(message, max_parts if message.max_parts is None else message.max_parts)
+    size = sized(message, max_parts)
     if isinstance(size, InvalidMessage):
         raise size
-    # The number was read when the message was made: with "INT" it stays as it stands.
-    destination = Destination(to=message.to, params=message.params, tracking_data=label, region="INT")
-    member = Member(
-        key=own,
+    member = member_of(message, own, size)
+    request = request_of(
+        message,
+        (destination_of(message, member.label, None),),
+        text=size.text,
+        originator=message.originator or originator,
+        max_parts=size.max_parts,
+        restrictive_id=own,
+    )
+    return Batch(members=(member,), request=request, chosen=message.key is not None)
+
+
+def member_of(message: Message, key: str, size: Sized) -> Member:
+    """A message under its id, which is its label too where it has none."""
+    return Member(
+        key=key,
         to=message.to,
-        label=label,
+        label=message.tracking_data or key,
         own_label=message.tracking_data is None,
         parts=size.parts,
         parts_exact=size.exact,
         encoding=size.encoding,
     )
-    request = SendRequest(
-        destinations=(destination,),
-        text=size.text,
-        originator=message.originator or originator,
+
+
+def destination_of(message: Message, label: str, text: str | None) -> Destination:
+    """Where a message goes, with a text of its own or without."""
+    # The number was read when the message was made: with "INT" it stays as it stands.
+    return Destination(to=message.to, text=text, params=message.params, tracking_data=label, region="INT")
+
+
+def request_of(
+    message: Message,
+    destinations: tuple[Addressed, ...],
+    *,
+    text: str | None,
+    originator: str | None,
+    max_parts: int | None,
+    restrictive_id: str,
+) -> SendRequest:
+    """What is sent, with the options that all messages of a batch share with this one."""
+    return SendRequest(
+        destinations=destinations,
+        text=text,
+        originator=originator,
         transliterate=message.transliterate or None,
-        max_parts=size.max_parts,
+        max_parts=max_parts,
         validity=message.validity,
         start_at=message.start_at,
         local_time=message.local_time,
         batch_name=message.batch_name,
-        restrictive_id=own,
+        restrictive_id=restrictive_id,
     )
-    return Batch(members=(member,), request=request, chosen=message.key is not None)
 
 
 class Sized(NamedTuple):
@@ -200,8 +231,14 @@ def plain_encoding(text: str) -> str | None:
     return None
 
 
-def sized(message: Message, limit: int) -> Sized | InvalidMessage:
-    """The text as it is sent and its parts, or why not. Gives the error, so that no frame with the text raises it."""
+def sized(message: Message, max_parts: int) -> Sized | InvalidMessage:
+    """The text as it is sent and its parts, or why not. Gives the error, so that no frame with the text raises it.
+
+    Args:
+        message: it.
+        max_parts: the limit where the message gives none.
+    """
+    limit = max_parts if message.max_parts is None else message.max_parts
     problem = uncarried(message, "v2")
     if problem is not None:
         return problem

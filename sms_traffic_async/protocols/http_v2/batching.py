@@ -25,10 +25,9 @@ from sms_traffic_async.message_rules import PARTS_MAX
 from sms_traffic_async.messages import Message
 from sms_traffic_async.protocols.batching import Batcher
 from sms_traffic_async.protocols.flight import Flight, Item, Leaving, Slot
-from sms_traffic_async.protocols.http_v2.batch import Batch, plain_encoding, sized
+from sms_traffic_async.protocols.http_v2.batch import Batch, plain_encoding, request_of, sized
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
 from sms_traffic_async.protocols.http_v2.failures import SEND
-from sms_traffic_async.protocols.http_v2.models import SendRequest
 from sms_traffic_async.protocols.http_v2.sending import Delivery
 from sms_traffic_async.protocols.lanes import Lane
 from sms_traffic_async.protocols.overdue import overdue
@@ -154,7 +153,7 @@ def item_of(
 def _item_of(
     message: Message, originator: str | None, max_parts: int, lane: Lane, deadline: float, clock: Clock
 ) -> V2Item | InvalidMessage:
-    size = sized(message, max_parts if message.max_parts is None else message.max_parts)
+    size = sized(message, max_parts)
     if isinstance(size, InvalidMessage):
         return size
     text, parts, exact, encoding, limit = size
@@ -191,16 +190,12 @@ def shared_batch(items: Sequence[V2Item]) -> Batch:
         _name_all(items)
     return Batch(
         members=tuple(items),
-        request=SendRequest(
-            destinations=tuple(items),
+        request=request_of(
+            message,
+            tuple(items),
             text=first.template,
             originator=first.originator,
-            transliterate=message.transliterate or None,
             max_parts=first.max_parts,
-            validity=message.validity,
-            start_at=message.start_at,
-            local_time=message.local_time,
-            batch_name=message.batch_name,
             restrictive_id=first.key if len(items) == 1 else str(uuid.uuid4()),
         ),
         chosen=False,

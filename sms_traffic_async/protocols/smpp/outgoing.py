@@ -45,7 +45,6 @@ _LATIN1_CODING: Final = 3
 _GSM7_CODINGS: Final = frozenset({0x00, *range(0x10, 0x14), *range(0xF0, 0xF4)})
 _UCS2_CODINGS: Final = frozenset({0x08, *range(0x18, 0x1C)})
 _SINGLE_OCTETS: Final = 140
-_SINGLE_SEPTETS: Final = 160
 _BEYOND_LATIN_1: Final = "\u0100"
 """A Cyrillic text compares greater by its first letter, and the platform's alphabet has nothing from here on."""
 _MOST_TEMPLATES: Final = 256

@@ -154,10 +154,6 @@ class Receiving:
     def inbound(self, sink: InboundSink | None) -> None:
         self._inbox.sink = sink
 
-    def wants_receiver(self) -> bool:
-        """Whether anybody listens, so that a receiver or transceiver bind has a purpose."""
-        return self.updates is not None or self._inbox.sink is not None
-
     def take(self, requests: Sequence[Requested], link: Acknowledger, now: float) -> None:
         """Take what one read brought, and answer it, now or later. Never raises, never awaits.
 

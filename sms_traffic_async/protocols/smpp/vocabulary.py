@@ -79,11 +79,6 @@ class Command(_OpenNumber):
     DATA_SM_RESP = _number(_COMMAND.DATA_SM_RESP)
 
     @property
-    def is_response(self) -> bool:
-        """Whether the top bit is set; generic_nack counts as a response."""
-        return self >= _RESPONSE_BIT
-
-    @property
     def response(self) -> Command:
         """What answers it; itself, if it is a response."""
         return Command(self | _RESPONSE_BIT)

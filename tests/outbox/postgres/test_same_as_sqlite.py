@@ -136,7 +136,10 @@ async def take(  # noqa: PLR0911 - a table of steps
         case (word, at, flag) if ids:
             name = ids[at % len(ids)]
             if word == "learn":
-                return await store.learn([News(message_id=f"p{name}", status="S", final=flag, id=name)])
+                said = [(f"p{name}", name, flag), (f"q{at}", None, True), (f"p{name}", None, False), ("?", "?", True)]
+                return await store.learn(
+                    [News(message_id=one, status=f"S{at}", final=final, id=label) for one, label, final in said]
+                )
             if word == "resolve":
                 return await store.resolve(name, State.FINAL if flag else State.REJECTED)
             if word == "get":

@@ -83,14 +83,11 @@ def test_full_nobody_and_broken(caplog: pytest.LogCaptureFixture) -> None:
     assert app.receiving.stats().refused == 3
 
 
-def test_wants_receiver() -> None:
+def test_it_tells_who_takes_messages() -> None:
     receiving = Receiving()
-    assert not receiving.wants_receiver()
-    receiving.updates = lambda _: True
-    assert receiving.wants_receiver()
-    receiving.updates, receiving.inbound = None, lambda _, __: True
-    assert receiving.wants_receiver()
-    assert receiving.inbound is not None
+    assert receiving.inbound is None
+    receiving.inbound = taker = lambda _, __: True
+    assert receiving.inbound is taker
 
 
 class TestEarly:

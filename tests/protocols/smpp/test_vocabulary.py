@@ -101,8 +101,6 @@ def test_requests_and_responses_find_each_other() -> None:
     assert Command.SUBMIT_SM.response is Command.SUBMIT_SM_RESP
     assert Command.SUBMIT_SM_RESP.response is Command.SUBMIT_SM_RESP
     assert Command(0x999).response == 0x80000999
-    assert Command.GENERIC_NACK.is_response
-    assert not Command.DELIVER_SM.is_response
 
 
 def test_bind_modes() -> None:
