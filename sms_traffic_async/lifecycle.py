@@ -104,9 +104,14 @@ class Life:
         """Bind to the running loop and this process, or check that they are the bound ones.
 
         Raises:
-            ConfigurationError: another loop, or a forked child.
+            ConfigurationError: another loop, a forked child, or no loop of asyncio.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(
+                "a session needs asyncio's event loop, and none is running here (trio's is not one)"
+            ) from None
         if self._loop is loop and self._pid == os.getpid():
             return
         if self._loop is None:

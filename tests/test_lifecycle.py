@@ -180,3 +180,9 @@ async def test_close_of_a_life_that_never_began() -> None:
     assert await life.close(10)
     assert life.state is State.CLOSED
     assert not await life.close(10)
+
+
+async def test_without_a_loop_of_asyncio_the_error_says_so() -> None:
+    """As under trio, whose loop asyncio does not see, or in a bare thread."""
+    with pytest.raises(ConfigurationError, match="needs asyncio's event loop"):
+        await asyncio.to_thread(Life().bind)
