@@ -19,6 +19,7 @@ from collections.abc import Collection, Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from sms_traffic_async.clock import running_loop
 from sms_traffic_async.errors import ConfigurationError
 
 __all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "State", "gone")
@@ -106,12 +107,7 @@ class Life:
         Raises:
             ConfigurationError: another loop, a forked child, or no loop of asyncio.
         """
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            raise ConfigurationError(
-                "a session needs asyncio's event loop, and none is running here (trio's is not one)"
-            ) from None
+        loop = running_loop()
         if self._loop is loop and self._pid == os.getpid():
             return
         if self._loop is None:
