@@ -16,7 +16,15 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from sms_traffic_async import DeadlineExceeded, InvalidMessage, NotSent, OutcomeUnknown, Rejected, SmsTraffic
+from sms_traffic_async import (
+    DeadlineExceeded,
+    DuplicateRequest,
+    InvalidMessage,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    SmsTraffic,
+)
 from sms_traffic_async.webhooks.aiohttp import register
 
 SMS = web.AppKey("sms", SmsTraffic)
@@ -37,6 +45,8 @@ async def send(request: web.Request) -> web.Response:
         sent = await sms.send(str(body["phone"]), str(body["text"]), key=body.get("key"))
     except InvalidMessage as error:
         return web.json_response({"error": str(error)}, status=422)
+    except DuplicateRequest as error:  # a repeat of a call of which the answer was lost
+        return web.json_response({"outcome": "sent", "ids": list(error.message_ids)})
     except OutcomeUnknown as error:
         return web.json_response({"outcome": "maybe", "advice": error.advice}, status=202)
     except NotSent as error:

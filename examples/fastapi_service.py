@@ -17,9 +17,17 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from sms_traffic_async import DeadlineExceeded, InvalidMessage, NotSent, OutcomeUnknown, Rejected, SmsTraffic
+from sms_traffic_async import (
+    DeadlineExceeded,
+    DuplicateRequest,
+    InvalidMessage,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    SmsTraffic,
+)
 
 SECONDS_TO_LIVE = 120
 """A code that comes later is of no use: it is not sent any more."""
@@ -53,9 +61,10 @@ Sms = Annotated[SmsTraffic, Depends(session)]
 
 
 class CodeRequest(BaseModel):
-    """Who wants a code."""
+    """Who wants a code; ``attempt`` is the id of this press of the button, the same in a repeat of the request."""
 
     phone: str
+    attempt: str = Field(min_length=1, max_length=200)
 
 
 class CodeAnswer(BaseModel):
@@ -67,15 +76,23 @@ class CodeAnswer(BaseModel):
 
 @app.post("/codes", status_code=202)
 async def send_code(order: CodeRequest, request: Request, sms: Sms) -> CodeAnswer:
-    """Send a code."""
-    code = f"{secrets.randbelow(10_000):04d}"
+    """Send a code; a repeat of the request sends nothing more."""
+    # Kept before it is sent: a repeat has to send the same one. With several processes this is a table of yours.
+    code = request.app.state.codes.setdefault(order.attempt, f"{secrets.randbelow(10_000):04d}")
     try:
-        sent = await sms.send(order.phone, f"Ваш код {code}", expires_in=SECONDS_TO_LIVE, timeout=SECONDS_TO_ANSWER)
+        sent = await sms.send(
+            order.phone,
+            f"Ваш код {code}",
+            key=order.attempt,
+            expires_in=SECONDS_TO_LIVE,
+            timeout=SECONDS_TO_ANSWER,
+        )
     except InvalidMessage as error:
         raise HTTPException(422, detail={"field": error.field, "rule": error.rule}) from None
+    except DuplicateRequest as error:
+        return CodeAnswer(outcome="sent", message_id=error.message_ids[0])  # by the request before
     except OutcomeUnknown:
         # An SMS may be on its way. Sending another would be a second SMS, so the user is told to wait.
-        request.app.state.codes[order.phone] = code
         return CodeAnswer(outcome="maybe")
     except NotSent as error:
         # Provably nothing left: the client may try again.
@@ -83,7 +100,6 @@ async def send_code(order: CodeRequest, request: Request, sms: Sms) -> CodeAnswe
     except Rejected as error:
         # error.advice is for the operator (no money, no such sender …), and not for the user.
         raise HTTPException(502, detail={"code": error.code}) from None
-    request.app.state.codes[order.phone] = code
     return CodeAnswer(outcome="sent", message_id=sent.message_id)
 
 

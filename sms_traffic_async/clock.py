@@ -11,7 +11,23 @@ import random
 import time
 from typing import Protocol
 
-__all__ = ("SYSTEM_CLOCK", "Clock", "SystemClock")
+from sms_traffic_async.errors import ConfigurationError
+
+__all__ = ("SYSTEM_CLOCK", "Clock", "SystemClock", "running_loop")
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The loop that runs here.
+
+    Raises:
+        ConfigurationError: none of asyncio does.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "sms_traffic_async needs asyncio's event loop, and none is running here (trio's is not one)"
+        ) from None
 
 
 class Clock(Protocol):
@@ -41,7 +57,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """The running loop's time, so timers and decisions read one clock."""
-        return asyncio.get_running_loop().time()
+        return running_loop().time()
 
     def wall(self) -> float:
         """``time.time()``."""

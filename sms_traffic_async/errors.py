@@ -254,10 +254,11 @@ class TemporarilyUnavailable(Rejected):
 
 
 class DuplicateRequest(Rejected):
-    """The platform has seen this restrictiveId within the hour (code 105).
+    """The platform has taken a message under this restrictiveId within the hour (code 105).
 
     Attributes:
-        message_ids: ids found for it by look-up; empty when none was found.
+        message_ids: ids found for it by look-up. Where none is found nobody knows what came of the first: that is
+            raised as ``OutcomeUnknown``. Empty only for an answer 105 that was read without a session.
     """
 
     _fate = "Nothing more goes out; what was sent first under this id stands."

@@ -19,6 +19,7 @@ from collections.abc import Collection, Coroutine
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from sms_traffic_async.clock import running_loop
 from sms_traffic_async.errors import ConfigurationError
 
 __all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "State", "gone")
@@ -104,9 +105,9 @@ class Life:
         """Bind to the running loop and this process, or check that they are the bound ones.
 
         Raises:
-            ConfigurationError: another loop, or a forked child.
+            ConfigurationError: another loop, a forked child, or no loop of asyncio.
         """
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if self._loop is loop and self._pid == os.getpid():
             return
         if self._loop is None:

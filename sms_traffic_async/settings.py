@@ -19,7 +19,7 @@ from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.node import DEFAULT_NODES, Node, parse_nodes
 from sms_traffic_async.secrets import check_before_init
 from sms_traffic_async.settings_mail import SmtpOptions
-from sms_traffic_async.settings_smpp import SmppOptions
+from sms_traffic_async.settings_smpp import SMPP_SERVERS, SmppOptions
 from sms_traffic_async.settings_soap import SoapOptions
 from sms_traffic_async.settings_tracking import InboundOptions, TrackingOptions
 
@@ -289,8 +289,9 @@ class Settings:
                 raise ConfigurationError(f"{name} must be {kind.__name__}(...)")
         if not isinstance(cast("object", self.smtp), SmtpOptions | None):
             raise ConfigurationError("smtp must be SmtpOptions(...) or None")
-        if not isinstance(cast("object", self.smpp), SmppOptions | None):
-            raise ConfigurationError("smpp must be SmppOptions(...) or None")
+        problem_of_smpp = _smpp_problem(self.smpp, self.nodes)
+        if problem_of_smpp:
+            raise ConfigurationError(problem_of_smpp)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Settings:
@@ -333,6 +334,18 @@ class Settings:
             raise ConfigurationError(f"no such option: {', '.join(sorted(unknown))}")
         _check_nodes(changes)
         return replace(self, **changes)
+
+
+def _smpp_problem(smpp: object, nodes: tuple[Node, ...]) -> str:
+    if not isinstance(smpp, SmppOptions):
+        return "" if smpp is None else "smpp must be SmppOptions(...) or None"
+    # Plain http is a platform on this machine. What is meant for it must not reach the real one by SMPP.
+    if smpp.servers == SMPP_SERVERS and nodes and all(node.url.startswith("http:") for node in nodes):
+        return (
+            "nodes= are of this machine, and SMPP would reach the real platform: name the servers that belong to them, "
+            "SmppOptions(servers=...)"
+        )
+    return ""
 
 
 def _check_nodes(options: dict[str, Any]) -> None:

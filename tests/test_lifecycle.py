@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from sms_traffic_async.clock import SystemClock
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed, State
 from tests.support.virtual_loop import virtual
@@ -180,3 +181,10 @@ async def test_close_of_a_life_that_never_began() -> None:
     assert await life.close(10)
     assert life.state is State.CLOSED
     assert not await life.close(10)
+
+
+async def test_without_a_loop_of_asyncio_the_error_says_so() -> None:
+    """As under trio, whose loop asyncio does not see, or in a bare thread."""
+    for call in (Life().bind, SystemClock().monotonic):
+        with pytest.raises(ConfigurationError, match="needs asyncio's event loop"):
+            await asyncio.to_thread(call)

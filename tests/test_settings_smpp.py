@@ -9,6 +9,7 @@ import pytest
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.message_ids import IdMatching
 from sms_traffic_async.secrets import Secret
+from sms_traffic_async.settings import Settings
 from sms_traffic_async.settings_smpp import SmppOptions, SmppServer
 from tests.support.exposure import shown
 
@@ -97,3 +98,15 @@ def test_the_password_is_never_shown() -> None:
     assert "pass-word" not in shown(caught.value)
     assert SmppOptions(id_matching=IdMatching(ignore_case=True)).id_matching.ignore_case
     assert SmppOptions(servers="smpp://x").servers == ("smpp://x",)
+
+
+def test_what_is_meant_for_a_sandbox_does_not_reach_the_platform_by_smpp() -> None:
+    """The variables of a sandbox lead HTTP there; SMPP has servers of its own, and 'no servers' are the real ones."""
+    environ = {"SMS_TRAFFIC_NODES": "http://127.0.0.1:8725", "SMS_TRAFFIC_LOGIN": "x", "SMS_TRAFFIC_PASSWORD": "y"}
+    with pytest.raises(ConfigurationError, match="SMPP would reach the real platform"):
+        Settings.from_env(environ, smpp=SmppOptions())
+    with pytest.raises(ConfigurationError, match="SMPP would reach the real platform"):
+        Settings.from_env(environ).with_changes(smpp=SmppOptions())
+    named = SmppOptions(servers="smpp://127.0.0.1:4442")
+    assert Settings.from_env(environ, smpp=named).smpp == named
+    assert Settings.from_env({**environ, "SMS_TRAFFIC_NODES": "https://sms.example"}, smpp=SmppOptions()).smpp

@@ -24,6 +24,12 @@ OPTIONAL = ("uvloop", "starlette", "fastapi", "aiohttp", "asyncpg", "cryptograph
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 SECRETS = ("API_KEY", "LOGIN", "PASSWORD", "SMTP_LOGIN", "SMTP_PASSWORD", "WEBHOOK_SECRET")
 
+PLAIN = (
+    "NODES", "ONLY_TO", "ORIGINATOR", "OUTBOX", "OUTBOX_KEY", "SMPP_SERVERS", "SMTP_RELAY", "SMTP_SENDER", "SOAP_URL",
+)  # fmt: skip
+KNOWN = {f"{ENV_PREFIX}{name}" for name in (*PLAIN, *SECRETS, *(f"{name}_FILE" for name in SECRETS))}
+SANDBOX = f"{ENV_PREFIX}SANDBOX_"
+
 
 def local_checks(environ: Mapping[str, str] | None = None) -> Iterator[Check]:
     """All of them, in order. No value of a variable is shown."""
@@ -33,6 +39,7 @@ def local_checks(environ: Mapping[str, str] | None = None) -> Iterator[Check]:
     yield _credentials(environ)
     yield from _files(environ)
     yield _guard(environ)
+    yield from _strangers(environ)
     yield _proxies(environ)
 
 
@@ -137,6 +144,21 @@ def _guard(environ: Mapping[str, str]) -> Check:
         said, fix = f"{ONLY_TO_VARIABLE} is set: other numbers get nothing", "unset it where everybody is meant"
         return Check(name="live-send guard", target="", verdict="warn", said=said, fix=fix, facts={"active": True})
     return Check(name="live-send guard", target="", verdict="ok", said="not set", facts={"active": False})
+
+
+def _strangers(environ: Mapping[str, str]) -> Iterator[Check]:
+    """A mistyped name is read by nobody; of the guard's, that would be found out by the numbers that it spares."""
+    found = sorted(name for name in environ if name.startswith(ENV_PREFIX) and not name.startswith(SANDBOX))
+    found = [name for name in found if name not in KNOWN]
+    if found:
+        yield Check(
+            name="unknown variables",
+            target="",
+            verdict="warn",
+            said=f"read by nobody here: {', '.join(found)}",
+            fix="mistyped? docs/cli.md lists those that are read",
+            facts={"unknown": found},
+        )
 
 
 def _proxies(environ: Mapping[str, str]) -> Check:

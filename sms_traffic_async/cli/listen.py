@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 
 from sms_traffic_async.cli.control import sandbox_at
 from sms_traffic_async.cli.forwarding import forwarding
+from sms_traffic_async.cli.logs import warnings_shown
 from sms_traffic_async.cli.output import Exit, Output
 from sms_traffic_async.cli.signals import signals
 from sms_traffic_async.credentials import ENV_PREFIX, Environment
@@ -59,8 +60,10 @@ async def command(
         raise ConfigurationError(
             f"anybody could push to {host}: set {SECRET_VARIABLE}, and register URLs that end in it"
         )
-    printer = _Printer(Output(json=json), reply=reply, most=count)
-    with signals(printer.stop.set):  # Ctrl-C is how this ends: nothing has failed then
+    output = Output(json=json)
+    printer = _Printer(output, reply=reply, most=count)
+    # Ctrl-C is how this ends: nothing has failed then.
+    with signals(printer.stop.set), warnings_shown(output):
         async with _serving(printer, secret, host, port, forward_to) as base, _registered(register, base, secret):
             printer.listening({path: f"{base}/{path}" for path in PATHS}, secret=secret is not None)
             await printer.stop.wait()

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from sms_traffic_async.cli.connect import WorkerCarrier
+from sms_traffic_async.cli.logs import warnings_shown
 from sms_traffic_async.cli.outbox import KEY_VARIABLE, VARIABLE, At
 from sms_traffic_async.cli.output import Exit, Output
 from sms_traffic_async.cli.signals import signals
@@ -53,6 +54,7 @@ async def command(
     output = Output(json=options.json)
     stop = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(warnings_shown(output))
         box = await stack.enter_async_context(At(outbox=outbox, json=options.json).open())
         sms = await stack.enter_async_context(options.session())
         if health_port is not None:

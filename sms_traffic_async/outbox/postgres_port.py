@@ -202,9 +202,9 @@ def statements_of(connection: object) -> Statements:
     """
     module = type(connection).__module__.partition(".")[0]
     given: Any = connection
-    if module == "asyncpg" and hasattr(connection, "fetch"):
+    if module == "asyncpg" and hasattr(connection, "is_in_transaction"):  # a pool has fetch, too
         return _checked(given, given.is_in_transaction())
-    if module == "psycopg" and inspect.iscoroutinefunction(getattr(connection, "execute", None)):
+    if module == "psycopg" and hasattr(connection, "autocommit") and inspect.iscoroutinefunction(given.execute):
         # Without autocommit the first statement opens one.
         return _checked(_Psycopg(given), not given.autocommit or given.info.transaction_status.name != "IDLE")
     raise ConfigurationError("conn= takes an asyncpg connection or a psycopg AsyncConnection")

@@ -50,7 +50,7 @@ _RELEASE: Final = """
 UPDATE sms_outbox_message
 SET state = 'pending', changed = now(), unit = NULL, code = NULL, reason = NULL
 WHERE id IN (
-    SELECT id FROM sms_outbox_message WHERE state = 'held' AND code IS NOT NULL ORDER BY n LIMIT $1
+    SELECT id FROM sms_outbox_message WHERE state = 'held' AND code IS NOT NULL ORDER BY changed, n LIMIT $1
     FOR UPDATE SKIP LOCKED
 )
 RETURNING id, n, crew, crowd, priority

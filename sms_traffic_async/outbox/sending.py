@@ -167,10 +167,13 @@ class Errand:
             return [Result(id=id_, state=State.PENDING, crowd=crowd) for id_, _ in readable]
         await passage.sent({id_: outcome for (id_, _), outcome in zip(readable, outcomes, strict=True)})
         await self._heard(outcomes)
-        return [
+        results = [
             result_of(id_, outcome, attempts=self._attempts(index), keyed=True)
             for index, ((id_, _), outcome) in enumerate(zip(readable, outcomes, strict=True))
         ]
+        # Perhaps one alone has no route, or there is money for some: whoever is held goes in smaller company next time.
+        crowd = max(1, len(readable) // 2)
+        return [replace(one, crowd=crowd) if one.state is State.HELD else one for one in results]
 
     async def _heard(self, outcomes: Sequence[Submission | SendError | InvalidMessage]) -> None:
         # That the others were not told to wait changes nothing about what is known of these.

@@ -174,7 +174,7 @@ class SQLiteStore:
         sql = (
             "UPDATE message SET state = 'pending', due = 0, changed = ?, unit = NULL, place = NULL, code = NULL, "
             "reason = NULL WHERE n IN (SELECT n FROM message INDEXED BY message_settled WHERE state = 'held' "
-            "AND state <> 'pending' AND code IS NOT NULL ORDER BY n LIMIT ?)"
+            "AND state <> 'pending' AND code IS NOT NULL ORDER BY changed, n LIMIT ?)"
         )
         freed = await self._run(lambda connection: connection.execute(sql, (now, limit)).rowcount)
         self._tell()

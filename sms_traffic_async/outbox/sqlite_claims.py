@@ -172,11 +172,11 @@ def _settle(connection: sqlite3.Connection, unit: str, result: Result, now: floa
     if result.state is State.PENDING:
         due = now + result.after if result.after > 0 else 0.0
         changes: dict[str, Any] = {"state": "pending", "due": due, "unit": None, "place": None}
-        if result.crowd is not None:
-            changes["crowd"] = result.crowd
     else:
         state = State.FINAL if ended and result.state is State.ACCEPTED else result.state
         changes = {"state": state.value}
+    if result.crowd is not None:
+        changes["crowd"] = result.crowd
     changes |= {"changed": now, "code": result.code, "reason": result.reason}
     if result.node is not None:
         changes["node"] = result.node

@@ -167,7 +167,7 @@ class Result:
         state: PENDING, AMBIGUOUS, ACCEPTED, REJECTED, HELD, EXPIRED or UNKNOWN.
         after: seconds from now before which it is not looked at again (PENDING;
             of the AMBIGUOUS ones the soonest counts for the unit).
-        crowd: members of its next unit, at most; ``None`` leaves it as it is (PENDING).
+        crowd: members of its next unit, at most; ``None`` leaves it as it is (PENDING, HELD).
         message_ids: the platform's (ACCEPTED).
         node: the node that answered.
         code: the platform's code; 0 where it refused the account and gave none. HELD without a code waits for somebody,
@@ -357,9 +357,10 @@ class Store(Protocol):
         ...
 
     async def release(self, limit: int) -> int:
-        """The oldest HELD ones that have a code become PENDING, due at once; their time to live goes on.
+        """HELD ones that have a code become PENDING, due at once; their time to live goes on.
 
-        Those wait for money or a credential. Gives how many.
+        Those wait for money or a credential. Who was tried longest ago goes first, else one that is refused for its own
+        sake would be tried for ever. Gives how many.
         """
         ...
 

@@ -8,6 +8,7 @@ Rules
 3. Where there is no money, or the credentials are not accepted, everything waits; one
    message goes first when the pause is over, and its acceptance lets the held ones go.
    It is one that waits, if there is any: the held one may be refused for its own sake.
+   A worker that finds held ones when it starts begins so: the new key came with it.
 4. ``stop`` is the orderly end: no new claims, units under way end by themselves.
 """
 
@@ -44,6 +45,8 @@ LONGEST_WAIT: Final = 30.0
 PAUSE: Final = 60.0
 LONGEST_PAUSE: Final = 600.0
 UNKEYED_AT_ONCE: Final = 64
+HELD_LOOK: Final = 1_000
+"""Held messages that are looked at when a worker starts; where there are more, some of them wait for money."""
 
 _log = get_logger("outbox")
 
@@ -147,6 +150,8 @@ class Worker:
             ]
             try:
                 await self._following.ready.wait()  # what is sent before is not followed
+                if not until_empty and await self._held_before():
+                    self._pauses = 1  # one goes first, as after a pause
                 await self._claims(group, gate, until_empty=until_empty)
                 while self._active:
                     await self._pause(LONGEST_WAIT)
@@ -182,6 +187,11 @@ class Worker:
             if len(self._active) >= self._at_once or (probing and self._active):
                 due = LONGEST_WAIT
             await self._pause(LONGEST_WAIT if due is None else min(max(due, 0.05), LONGEST_WAIT))
+
+    async def _held_before(self) -> bool:
+        """Whether an earlier worker left what waits for money or a credential: nobody else will let it go."""
+        rows = await self._kept(partial(self._store.listing, [State.HELD], limit=HELD_LOOK))
+        return len(rows) == HELD_LOOK or any(row.code is not None for row in rows)
 
     async def _claimed(self, most: int, free: int) -> list[Unit]:
         if self._active and self._clock.monotonic() - self._held_at > self._lease / 2:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.server
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -301,3 +302,13 @@ def test_the_guard_and_the_proxies() -> None:
     assert verdicts(SMS_TRAFFIC_ONLY_TO="nobody")["live-send guard"] == "fail"
     assert verdicts(http_proxy="x", NO_PROXY="y")["proxy variables"] == "warn"
     assert verdicts(http_proxy="")["proxy variables"] == "ok"
+
+
+def test_a_mistyped_variable_is_named() -> None:
+    """``…_ONLY_T0`` guards nothing, and nothing else would say so."""
+    (check,) = [check for check in local_checks({"SMS_TRAFFIC_ONLY_T0": "79161112233"}) if "unknown" in check.name]
+    assert (check.verdict, check.said) == ("warn", "read by nobody here: SMS_TRAFFIC_ONLY_T0")
+    documented = Path("docs/cli.md").read_text(encoding="utf-8").split("## Options of every command")[0]
+    names = dict.fromkeys(re.findall(r"SMS_TRAFFIC_[A-Z_]+[A-Z]", documented), "x") | {"SMS_TRAFFIC_SANDBOX_PORT": "1"}
+    assert len(names) > 10
+    assert not [check for check in local_checks(names) if "unknown" in check.name]

@@ -3,12 +3,15 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import urllib.request
 from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox import Outbox
@@ -126,3 +129,36 @@ def test_sigterm_ends_the_worker_in_order_and_its_health_can_be_asked(platform: 
     assert process.returncode == 0
     assert sum(json.loads(line)["messages"] for line in out.splitlines()) == 5
     assert all(platform.sandbox.accepted.times(one) == 1 for one in ids)
+
+
+def test_the_worker_says_why_nothing_is_sent(platform: Platform, tmp_path: Path) -> None:
+    filled(tmp_path / "o.db", 1)
+    environ = {**os.environ, **platform.environ, "SMS_TRAFFIC_API_KEY": "1837/NotTheKeyOfAnybody"}
+    arguments = [sys.executable, "-m", "sms_traffic_async", "worker", "--outbox", str(tmp_path / "o.db")]
+    with (
+        subprocess.Popen(arguments, env=environ, stderr=subprocess.PIPE, text=True) as process,
+        killed_at_last(process),
+    ):
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00 ERROR outbox: nothing is sent for 60 s: AuthenticationFailed\n", said[1]
+    )
+    assert process.returncode == 0
+
+
+def test_a_worker_whose_database_is_away_says_so(tmp_path: Path) -> None:
+    environ = {**os.environ, "SMS_TRAFFIC_OUTBOX": "postgresql://shop:s3cret-word@127.0.0.1:9/shop"}
+    pytest.importorskip("asyncpg", reason="the [postgres] extra is not installed")
+    arguments = [sys.executable, "-m", "sms_traffic_async", "worker"]
+    with (
+        subprocess.Popen(arguments, env=environ, stderr=subprocess.PIPE, text=True) as process,
+        killed_at_last(process),
+    ):
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.kill()
+    assert "WARNING postgres: ConnectionRefusedError; trying again in" in said
+    assert "s3cret" not in said

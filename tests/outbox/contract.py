@@ -306,6 +306,23 @@ class StoreContract:
         assert await rig.store.release(10) == 1
         assert await rig.state("guarded") is State.HELD
 
+    async def test_who_was_tried_longest_ago_is_released_first_and_in_smaller_company(self, rig: Rig) -> None:
+        added = await rig.store.add([entry() for _ in range(4)])
+        unit = await rig.one()
+        await rig.store.begin(unit)
+        await rig.store.settle(unit, results(unit, State.HELD, code=415, crowd=2))
+        tried: list[str] = []
+        for _ in range(2):
+            await rig.wait(1)
+            assert await rig.store.release(1) == 1
+            unit = await rig.one()
+            tried += ids(unit)
+            await rig.store.begin(unit)
+            await rig.store.settle(unit, results(unit, State.HELD, code=415))
+        assert tried == added[:2]
+        assert await rig.store.release(9) == 4
+        assert [len(unit.members) for unit in await rig.claim(units=4)] == [2, 2]
+
     async def test_listing_goes_page_by_page(self, rig: Rig) -> None:
         await rig.store.add([entry(str(number)) for number in range(5)])
         seen: list[str] = []

@@ -144,7 +144,8 @@ class Watched(SQLiteStore):
 
     async def listing(self, states: Sequence[State], *, after: str | None = None, limit: int = 100) -> list[Row]:
         rows = await super().listing(states, after=after, limit=limit)
-        self.listed.append(len(rows))
+        if State.ACCEPTED in states:
+            self.listed.append(len(rows))
         return rows
 
 

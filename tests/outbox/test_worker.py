@@ -265,3 +265,33 @@ async def test_every_option_of_a_message_arrives(outbox: Outbox, sandbox: Sandbo
     assert (kept.params, kept.max_parts, kept.validity, kept.truncate) == ({"code": "17"}, 2, 3_600, True)
     await drained(outbox, sandbox)
     assert [entry.text for entry in sandbox.accepted] == ["Код 17"]
+
+
+async def test_what_was_held_when_the_worker_ended_goes_out_by_the_next_one(outbox: Outbox, sandbox: Sandbox) -> None:
+    """A new key comes with a restart, so the worker that was refused is not the one that hears the first yes."""
+    ids = await outbox.enqueue_many([message(number) for number in range(5)])
+    for key, seconds in (("1837/NotTheKeyOfAnybody", 5), (sandbox.client_options()["api_key"], 30)):
+        stop = asyncio.Event()
+        async with SmsTraffic(**sandbox.client_options() | {"api_key": key}, clock=VirtualClock()) as sms:
+            running = asyncio.create_task(outbox.run(sms, stop=stop))
+            await asyncio.sleep(seconds)
+            stop.set()
+            await running
+        assert len(await outbox.held()) == (5 if seconds == 5 else 0)
+    assert [sandbox.accepted.times(one) for one in ids] == [1] * 5
+
+
+@pytest.mark.parametrize("number", ["79161119415", "79161119419"])
+async def test_one_that_refuses_its_whole_request_does_not_hold_the_others_for_ever(
+    outbox: Outbox, sandbox: Sandbox, number: str
+) -> None:
+    poor = await outbox.enqueue(Message(to=number, text="Ваш заказ готов"))
+    ids = await outbox.enqueue_many([message(number) for number in range(60)])
+    stop = asyncio.Event()
+    async with session(sandbox) as sms:
+        running = asyncio.create_task(outbox.run(sms, stop=stop))
+        await asyncio.sleep(3_600)
+        stop.set()
+        await running
+    assert [sandbox.accepted.times(one) for one in ids] == [1] * 60
+    assert [row.id for row in await outbox.held()] == [poor]

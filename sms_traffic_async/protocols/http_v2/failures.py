@@ -7,11 +7,12 @@ decided in ``sending``, before anything is given a name.
 from __future__ import annotations
 
 from sms_traffic_async.api_codes import describe, error_for, safe_description
-from sms_traffic_async.errors import DuplicateRequest, Rejected, RequestError, SendError
+from sms_traffic_async.errors import DuplicateRequest, OutcomeUnknown, Rejected, RequestError, SendError
 from sms_traffic_async.policy.loop import Stopped
 from sms_traffic_async.protocols.http import failures
 from sms_traffic_async.protocols.http.answers import Fault
 from sms_traffic_async.protocols.http.failures import Wording
+from sms_traffic_async.protocols.http_v2.models import SendEvidence
 
 __all__ = (
     "SEND",
@@ -19,6 +20,7 @@ __all__ = (
     "duplicate_error",
     "fault_error",
     "query_error",
+    "seen_error",
     "send_error",
 )
 
@@ -52,18 +54,28 @@ def duplicate_error(fault: Fault, *, node: str, key: str, ids: tuple[str, ...]) 
         fault: the platform's refusal.
         node: the node that gave it.
         key: the message's id.
-        ids: what a look-up found of the first sending; empty if nothing.
+        ids: what a look-up found of the first sending.
     """
-    entry = describe(fault.code)
-    found = f"It was taken before as {', '.join(ids)}; another message needs another key." if ids else ""
     return DuplicateRequest(
-        f"{SEND}: {entry.meaning} (code {fault.code}).",
+        f"{SEND}: {describe(fault.code).meaning} (code {fault.code}).",
         description=safe_description(fault.message, code=fault.code),
         code=fault.code,
         node=node,
         message_key=key,
         message_ids=ids,
-        advice=found or entry.advice,
+        advice=f"It was taken before as {', '.join(ids)}; another message needs another key.",
+    )
+
+
+def seen_error(fault: Fault, evidence: SendEvidence, *, node: str) -> OutcomeUnknown:
+    """Code 105 for a restrictiveId that the caller used before, and a look-up found nothing of the first sending."""
+    return OutcomeUnknown(
+        f"{SEND}: a request with this key was seen within the hour, and no node knows its message (code {fault.code}).",
+        evidence=evidence,
+        code=fault.code,
+        node=node,
+        message_key=evidence.key,
+        advice="Ask with resolve(error) what came of the first; a new key sends it whatever came of that.",
     )
 
 

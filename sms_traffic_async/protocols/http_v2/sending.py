@@ -37,7 +37,7 @@ from sms_traffic_async.protocols.http.failures import session_closed
 from sms_traffic_async.protocols.http.stage import Stage
 from sms_traffic_async.protocols.http_v2.batch import Batch
 from sms_traffic_async.protocols.http_v2.calls import V2Calls
-from sms_traffic_async.protocols.http_v2.failures import SEND, duplicate_error, send_error
+from sms_traffic_async.protocols.http_v2.failures import SEND, duplicate_error, seen_error, send_error
 from sms_traffic_async.protocols.http_v2.ledger import LEDGER, LabelLedger
 from sms_traffic_async.protocols.http_v2.lookup import Look, LookUp
 from sms_traffic_async.protocols.http_v2.matching import match
@@ -313,7 +313,12 @@ class Delivery:
         errors: list[SendError] = []
         for member in members:
             ids = tuple(dict.fromkeys(update.message_id for update in look.found.get(member.label, ())))
-            errors.append(duplicate_error(seen.fault, node=seen.node, key=member.key, ids=ids))
+            # Seen is not taken: without a witness the first sending is as unknown as any.
+            errors.append(
+                duplicate_error(seen.fault, node=seen.node, key=member.key, ids=ids)
+                if ids
+                else seen_error(seen.fault, self._record.evidence(member), node=seen.node)
+            )
         self._fail_all(errors)
 
     async def _search(self, window: float) -> bool:

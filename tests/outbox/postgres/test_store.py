@@ -224,9 +224,15 @@ async def test_two_transactions_with_one_key_are_one_message(store: PostgresStor
             await connection.close()
 
 
-async def test_only_a_connection_is_taken(store: PostgresStore) -> None:
-    with pytest.raises(ConfigurationError, match="conn="):
-        await store.add([entry()], conn=object())
+async def test_only_a_connection_is_taken(store: PostgresStore, dsn: str) -> None:
+    psycopg: Any = python_peer("psycopg")
+    async with (
+        python_peer("asyncpg").create_pool(dsn, min_size=1) as pool,
+        await psycopg.AsyncConnection.connect(dsn) as connection,
+    ):
+        for other in (object(), pool, connection.cursor()):
+            with pytest.raises(ConfigurationError, match="conn= takes"):
+                await store.add([entry()], conn=other)
 
 
 async def test_a_connection_without_a_transaction_is_refused(store: PostgresStore, dsn: str) -> None:

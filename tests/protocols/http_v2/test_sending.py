@@ -291,13 +291,25 @@ async def test_a_key_makes_a_repeat_of_the_callers_own_harmless(key: str) -> Non
     assert first.key == first.tracking_data == str(uuid.uuid5(KEY_SPACE, key))
 
 
-async def test_a_key_that_only_a_failed_request_used_names_no_id() -> None:
+async def test_a_key_that_only_a_failed_request_used_proves_nothing() -> None:
     async with platform() as one, client(one) as sms:
         one.script[1] = [Step(code=105)]
-        with pytest.raises(DuplicateRequest) as caught:
+        with pytest.raises(OutcomeUnknown, match="no node knows its message") as caught:
             await sms.send(TO, TEXT, key="k")
-    assert caught.value.message_ids == ()
-    assert "seen does not mean accepted" in str(caught.value)
+    assert (caught.value.code, caught.value.evidence.restrictive_ids) == (105, (str(uuid.uuid5(KEY_SPACE, "k")),))
+
+
+async def test_a_key_whose_message_is_not_shown_yet_is_unknown_until_it_is() -> None:
+    """The repeat of a call that was lost a second ago: who calls it sent, or not sent, guesses."""
+    async with platform() as one:
+        one.statuses_delay = 20.0
+        async with client(one) as sms:
+            first = await sms.send(TO, TEXT, key="k")
+        async with client(one) as sms:
+            with pytest.raises(OutcomeUnknown) as caught:
+                await sms.send(TO, TEXT, key="k")
+            assert (await sms.resolve(caught.value)).message_ids == first.message_ids
+    assert len(one.accepted) == 1
 
 
 async def test_a_key_with_an_unreachable_first_node_is_still_a_first_attempt() -> None:
