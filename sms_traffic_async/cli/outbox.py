@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import cyclopts
@@ -49,17 +50,27 @@ class At:
     ] = None
     json: Annotated[bool, Parameter(negative="", show_default=False, help="Print one JSON object per line.")] = False
 
-    def open(self) -> Outbox:
+    def absent(self) -> str:
+        """The file that is to be opened and is not there; a mistyped name would be a new and empty outbox."""
+        where = (self.outbox or os.environ.get(VARIABLE) or "").removeprefix("sqlite:///")
+        return "" if not where or "://" in where or Path(where).exists() else where
+
+    def open(self, *, new: bool = False) -> Outbox:
         """The outbox; entered by whoever asked.
 
+        Args:
+            new: make the file where there is none.
+
         Raises:
-            ConfigurationError: none is named.
+            ConfigurationError: none is named, or it is not there.
         """
         from sms_traffic_async.outbox import Outbox
 
         where = self.outbox or os.environ.get(VARIABLE)
         if not where:
             raise ConfigurationError(f"which outbox? --outbox PATH, or {VARIABLE}")
+        if not new and self.absent():
+            raise ConfigurationError(f"there is no outbox at {self.absent()}: 'sms-traffic outbox init' makes one")
         key = os.environ.get(KEY_VARIABLE)
         return Outbox(Secret(where), encryption_key=key.split(",") if key else None)
 
@@ -74,7 +85,7 @@ async def init(*, at: At | None = None) -> int:
 
         await install(Secret(where))
     else:
-        async with options.open():
+        async with options.open(new=True):
             pass
     Output(json=options.json).say("the outbox is ready")
     return Exit.DONE

@@ -55,7 +55,10 @@ async def command(
     stop = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(warnings_shown(output))
-        box = await stack.enter_async_context(At(outbox=outbox, json=options.json).open())
+        at = At(outbox=outbox, json=options.json)
+        if at.absent():
+            output.note(f"{at.absent()} was not there: this is a new outbox")
+        box = await stack.enter_async_context(at.open(new=True))
         sms = await stack.enter_async_context(options.session())
         if health_port is not None:
             port = await stack.enter_async_context(serve_health(box, health_host, health_port))

@@ -162,3 +162,17 @@ def test_a_worker_whose_database_is_away_says_so(tmp_path: Path) -> None:
         process.kill()
     assert "WARNING postgres: ConnectionRefusedError; trying again in" in said
     assert "s3cret" not in said
+
+
+def test_a_mistyped_path_is_no_new_and_empty_outbox(cli: Command, platform: Platform, tmp_path: Path) -> None:
+    path = tmp_path / "typo.db"
+    for arguments in (("status",), ("retry", "--held"), ("cancel", "k0"), ("purge",)):
+        for where in (str(path), f"sqlite:///{path}"):
+            done = cli("outbox", *arguments, "--outbox", where)
+            assert (done.code, path.exists()) == (4, False)
+            assert "there is no outbox at" in done.err
+    # A worker may be started before the application that fills it; it says what it did.
+    done = cli("worker", "--outbox", str(path), "--until-empty")
+    assert done.code == 0
+    assert "was not there: this is a new outbox" in done.err.replace("\n", " ")
+    assert not platform.sandbox.accepted

@@ -62,7 +62,10 @@ class Ruling:
     advice: str = ""
 
 
-_LOGIN: Final = "Check system_id and password: they are the login and password of the cabinet."
+_LOGIN: Final = (
+    "Check system_id and password: they are the login and password of the cabinet. "
+    "This session does not try them again, lest the account be locked: make another."
+)
 _AGAIN: Final = "Send it again later."
 _STATUS: Final = CommandStatus
 

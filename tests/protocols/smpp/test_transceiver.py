@@ -128,6 +128,7 @@ async def test_a_refused_login_is_never_tried_again(status: int) -> None:
     async with Smsc(bind_answer=lambda _: status) as smsc, Smsc() as other, client([smsc, other]) as one:
         errors = [await outcome(one.smpp.submit(MESSAGE)) for _ in range(3)]
         assert [(type(error), error.code) for error in errors] == [(AuthenticationFailed, status)] * 3
+        assert "This session does not try them again" in str(errors[0])
         await asyncio.sleep(3600)
         assert len(smsc.peers) == 1
         assert not other.peers
