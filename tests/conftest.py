@@ -64,8 +64,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SMS_TRAFFIC_")]:
-        if name not in {"SMS_TRAFFIC_HYPOTHESIS_PROFILE", "SMS_TRAFFIC_TESTS_REQUIRE_PEERS"}:
-            monkeypatch.delenv(name)
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -96,3 +96,7 @@ class Callback:
             else:
                 return
         self._counters.count("updates.callback_gave_up")
+        # Each by itself: whoever mends the callback has to know which ones to ask about.
+        _log.error(
+            "a status callback failed %d times: %s is not told %s", self._attempts, update.message_id, update.status
+        )

@@ -219,6 +219,8 @@ async def test_a_callback_that_fails_is_called_again_and_then_the_status_is_set_
         assert [one for _, one in calls] == ["1", "1", "1", "2", "2", "3"]
         assert [at for at, _ in calls[:3]] == pytest.approx([0, 1, 3], abs=0.01)
         assert it.counted("updates.callback_gave_up") == 1
+        errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+        assert errors == ["a status callback failed 3 times: 1 is not told Delivered"]
         assert "79161112233" not in caplog.text
         assert handle.stats.read == 3
 

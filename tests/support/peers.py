@@ -10,7 +10,10 @@ from typing import NoReturn
 
 import pytest
 
-__all__ = ("node_peer", "peer", "python_peer")
+__all__ = ("REQUIRED", "node_peer", "peer", "python_peer")
+
+REQUIRED = bool(os.environ.get("SMS_TRAFFIC_TESTS_REQUIRE_PEERS"))
+"""Read while tests are collected: a test's environment is clean."""
 
 
 def peer(program: str, package: str) -> str:
@@ -26,7 +29,7 @@ def peer(program: str, package: str) -> str:
 
 
 def _missing(sentence: str) -> NoReturn:
-    if os.environ.get("SMS_TRAFFIC_TESTS_REQUIRE_PEERS"):
+    if REQUIRED:
         pytest.fail(sentence)
     pytest.skip(sentence, allow_module_level=True)
 
