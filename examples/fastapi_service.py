@@ -61,10 +61,13 @@ Sms = Annotated[SmsTraffic, Depends(session)]
 
 
 class CodeRequest(BaseModel):
-    """Who wants a code; ``attempt`` is the id of this press of the button, the same in a repeat of the request."""
+    """Who wants a code; ``attempt`` is the id of this press of the button, the same in a repeat of the request.
+
+    Without one a repeat sends the code again, and codes that are asked for at the same time share requests.
+    """
 
     phone: str
-    attempt: str = Field(min_length=1, max_length=200)
+    attempt: str | None = Field(None, min_length=1, max_length=200)
 
 
 class CodeAnswer(BaseModel):
@@ -76,9 +79,9 @@ class CodeAnswer(BaseModel):
 
 @app.post("/codes", status_code=202)
 async def send_code(order: CodeRequest, request: Request, sms: Sms) -> CodeAnswer:
-    """Send a code; a repeat of the request sends nothing more."""
+    """Send a code; a repeat of the request with the same ``attempt`` sends nothing more."""
     # Kept before it is sent: a repeat has to send the same one. With several processes this is a table of yours.
-    code = request.app.state.codes.setdefault(order.attempt, f"{secrets.randbelow(10_000):04d}")
+    code = request.app.state.codes.setdefault(order.attempt or order.phone, f"{secrets.randbelow(10_000):04d}")
     try:
         sent = await sms.send(
             order.phone,

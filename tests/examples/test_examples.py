@@ -120,6 +120,12 @@ async def test_the_fastapi_service(sandbox: Sandbox) -> None:
         assert {one.json()["outcome"] for one in many} == {"sent"}
         assert len({one.json()["message_id"] for one in many}) == 40
         assert len(sandbox.accepted) == 41
+        # Nor does it have to have an id: then nothing keeps codes from sharing requests.
+        shared = await asyncio.gather(
+            *(client.post("/codes", json={"phone": f"7916333{number:04d}"}) for number in range(40))
+        )
+        assert {one.json()["outcome"] for one in shared} == {"sent"}
+        assert len(sandbox.accepted) == 81
 
 
 @needs("fastapi", "fastapi")
