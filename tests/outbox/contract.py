@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sms_traffic_async.outbox.store import OPEN, Entry, News, Result, State, Store, Unit
+from sms_traffic_async.outbox.verdicts import CODE_MAX
 
 __all__ = ("Rig", "StoreContract", "entry")
 
@@ -245,6 +246,19 @@ class StoreContract:
             (State.ACCEPTED, "Sent", ("3", "2")),
         ]
         assert not await rig.store.learn([])
+
+    async def test_what_a_peer_wrote_holds_up_no_other_news(self, rig: Rig) -> None:
+        await rig.store.add([entry("a")])
+        unit = await rig.one()
+        await rig.store.begin(unit)
+        said = results(unit, State.ACCEPTED, message_ids=("1",), code=CODE_MAX)
+        assert await rig.store.settle(unit, said)
+        strange = [
+            News(message_id="2\0", status="Delivered", final=True),
+            News(message_id="2", status="Delivered", final=True, id="a\0b"),
+        ]
+        assert await rig.store.learn([*strange, News(message_id="1", status="\0", final=True)]) == strange
+        assert await rig.state("a") is State.FINAL
 
     async def test_only_what_waits_is_cancelled(self, rig: Rig) -> None:
         await rig.store.add([entry("waits")])

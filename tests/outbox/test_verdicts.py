@@ -23,7 +23,7 @@ from sms_traffic_async.errors import (
 )
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.outbox.store import Result, State
-from sms_traffic_async.outbox.verdicts import again_after, result_of
+from sms_traffic_async.outbox.verdicts import CODE_MAX, again_after, result_of
 from sms_traffic_async.policy.abuse import Guarded
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,6 +46,8 @@ ROWS: list[tuple[Any, bool, State, float, int | None, str]] = [
     (InvalidRecipient("x", code=406), True, State.REJECTED, 0.0, 406, "InvalidRecipient"),
     (InvalidOriginator("x"), True, State.REJECTED, 0.0, None, "InvalidOriginator"),
     (Rejected("x", code=9999), True, State.REJECTED, 0.0, 9999, "Rejected"),
+    (Rejected("x", code=CODE_MAX), True, State.REJECTED, 0.0, CODE_MAX, "Rejected"),
+    (Rejected("x", code=0xFFFFFFFF), False, State.REJECTED, 0.0, None, "Rejected: code 4294967295"),
     (DuplicateRequest("x", code=105), True, State.REJECTED, 0.0, 105, "DuplicateRequest"),
     (TemporarilyUnavailable("x", code=1000), True, State.PENDING, 2.0, 1000, "TemporarilyUnavailable"),
 ]
