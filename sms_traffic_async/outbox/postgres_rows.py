@@ -43,7 +43,8 @@ RETURNING id
 """
 _RETRY: Final = """
 UPDATE sms_outbox_message
-SET state = 'pending', expires = NULL, changed = now(), unit = NULL, code = NULL, reason = NULL
+SET state = 'pending', expires = NULL, changed = now(), unit = NULL, code = NULL, reason = NULL, status = NULL,
+    ended = false
 WHERE id = $1 AND state IN ('held', 'unknown', 'rejected', 'expired') RETURNING id, n, crew, crowd, priority
 """
 _RELEASE: Final = """

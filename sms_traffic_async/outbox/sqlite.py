@@ -171,7 +171,8 @@ class SQLiteStore:
         def change(connection: sqlite3.Connection, n: int, _state: str) -> bool:
             done = connection.execute(
                 "UPDATE message SET state = 'pending', due = 0, expires = NULL, changed = ?, unit = NULL, place = NULL,"
-                " code = NULL, reason = NULL WHERE n = ? AND state IN ('held', 'unknown', 'rejected', 'expired')",
+                " code = NULL, reason = NULL, status = NULL, ended = 0 WHERE n = ? "
+                "AND state IN ('held', 'unknown', 'rejected', 'expired')",
                 (now, n),
             )
             return done.rowcount == 1
