@@ -15,6 +15,7 @@ from sms_traffic_async.errors import (
     Rejected,
     SendError,
 )
+from sms_traffic_async.message_rules import ID_MAX
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.outbox.store import Result, State
 from sms_traffic_async.policy.abuse import Guarded
@@ -49,7 +50,8 @@ def result_of(id_: str, outcome: Submission | SendError | InvalidMessage, *, att
         keyed: the request has an id of ours, so that the truth can be looked up.
     """
     if isinstance(outcome, Submission):
-        return Result(id=id_, state=State.ACCEPTED, message_ids=outcome.message_ids, node=outcome.node)
+        ids = tuple(one for one in outcome.message_ids if len(one) <= ID_MAX)  # SMPP's may have any length
+        return Result(id=id_, state=State.ACCEPTED, message_ids=ids, node=outcome.node)
     if isinstance(outcome, InvalidMessage):
         return Result(id=id_, state=State.REJECTED, reason=f"{outcome.field}: {outcome.rule}")
     state, after = _state(outcome, attempts, keyed=keyed)

@@ -68,6 +68,11 @@ def test_what_was_accepted() -> None:
     assert found == Result(id="m", state=State.ACCEPTED, message_ids=("1", "2"), node="two")
 
 
+def test_an_id_that_no_index_could_hold_is_left_out() -> None:
+    done = Submission(via="smpp", message_ids=("1" * 128, "2" * 129), key="k", to="7", node="", accepted_at=AT)
+    assert result_of("m", done, attempts=1, keyed=False).message_ids == ("1" * 128,)
+
+
 def test_what_cannot_be_carried_names_the_field_and_not_the_value() -> None:
     found = result_of("m", InvalidMessage("text", "Код 1234", "too long"), attempts=1, keyed=True)
     assert found == Result(id="m", state=State.REJECTED, reason="text: too long")
