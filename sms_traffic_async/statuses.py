@@ -255,7 +255,7 @@ class DeliveryErrorCode(enum.IntEnum):
             if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:  # noqa: PLR2004
                 return None
             return cls(int(digits))
-        if isinstance(raw, bool) or not isinstance(raw, int) or raw < 0:
+        if isinstance(raw, bool) or not isinstance(raw, int) or not 0 <= raw < 10**9:
             return None
         return cls(raw)
 

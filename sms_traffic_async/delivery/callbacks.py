@@ -96,7 +96,7 @@ class Callback:
             else:
                 return
         self._counters.count("updates.callback_gave_up")
-        # Each by itself: whoever mends the callback has to know which ones to ask about.
-        _log.error(
-            "a status callback failed %d times: %s is not told %s", self._attempts, update.message_id, update.status
-        )
+        # Each by itself: whoever mends the callback has to know which ones to ask about. What is no word of the
+        # document's may be anything, such as the end of a receipt without labels, with the message's text in it.
+        status = str(update.status) if update.status.known else "another status"
+        _log.error("a status callback failed %d times: %a is not told %s", self._attempts, update.message_id, status)

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from sms_traffic_async.outbox.postgres_engine import CARRIER_ID, QUEUE, STALE, Engine, Job
 from sms_traffic_async.outbox.postgres_port import Connection, Row
-from sms_traffic_async.outbox.store import Member, Result, State, Unit
+from sms_traffic_async.outbox.store import REFUTABLE, Member, Result, State, Unit
 
 __all__ = ("begin", "claim", "entrypoint_of", "expire", "job_of", "renew", "settle")
 
@@ -102,7 +102,7 @@ SET began = coalesce(began, clock_timestamp()), tried = clock_timestamp(), node 
     digest = coalesce(digest, $4)
 WHERE id = $1 AND EXISTS (SELECT FROM mine) RETURNING id
 """  # noqa: S608
-# What a push told meanwhile is known already; the answer's ids are joined to it.
+# What a push told meanwhile is known already, and outweighs what is refutable; the answer's ids are joined to it.
 _SETTLE: Final = """
 WITH r AS (
     SELECT * FROM unnest($2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::integer[], $8::text[])
@@ -111,9 +111,10 @@ WITH r AS (
     SELECT id FROM sms_outbox_message WHERE id = ANY($2::text[]) ORDER BY id FOR UPDATE
 ), written AS (
     UPDATE sms_outbox_message AS m
-    SET state = CASE WHEN r.state = 'accepted' AND m.ended THEN 'final' ELSE r.state END, changed = now(),
+    SET state = CASE WHEN r.state <> 'accepted' AND (m.status IS NULL OR r.state <> ALL ($9::text[])) THEN r.state
+                     WHEN m.ended THEN 'final' ELSE 'accepted' END, changed = now(),
         crowd = coalesce(r.crowd, m.crowd), code = r.code, reason = r.reason, node = coalesce(r.node, m.node),
-        unit = CASE WHEN r.state = 'pending' THEN NULL ELSE m.unit END,
+        unit = CASE WHEN r.state = 'pending' AND m.status IS NULL THEN NULL ELSE m.unit END,
         message_ids = CASE WHEN r.ids = '' THEN m.message_ids ELSE m.message_ids || array(
             SELECT one FROM unnest(string_to_array(r.ids, ' ')) AS one WHERE one <> ALL (m.message_ids)) END
     FROM r JOIN locked ON locked.id = r.id WHERE m.id = r.id AND m.unit = $1 AND m.state IN ('sending', 'ambiguous')
@@ -282,7 +283,7 @@ def _again_pending(written: Mapping[str, Row], results: Sequence[Result]) -> lis
     jobs: list[Job] = []
     for result in results:
         row = written.get(result.id)
-        if row is not None and result.state is State.PENDING:
+        if row is not None and row["state"] == State.PENDING:
             jobs.append(job_of(row, delay=max(result.after, 0.0)))
     return jobs
 
@@ -301,6 +302,7 @@ async def _write(connection: Connection, unit: Unit, results: Sequence[Result]) 
         [result.node for result in results],
         [result.code for result in results],
         [result.reason for result in results],
+        [state.value for state in REFUTABLE],
     ]
     return {row["id"]: row for row in await connection.fetch(_SETTLE, unit.id, *columns)}
 

@@ -43,7 +43,8 @@ RETURNING id
 """
 _RETRY: Final = """
 UPDATE sms_outbox_message
-SET state = 'pending', expires = NULL, changed = now(), unit = NULL, code = NULL, reason = NULL
+SET state = 'pending', expires = NULL, changed = now(), unit = NULL, code = NULL, reason = NULL, status = NULL,
+    ended = false
 WHERE id = $1 AND state IN ('held', 'unknown', 'rejected', 'expired') RETURNING id, n, crew, crowd, priority
 """
 _RELEASE: Final = """
@@ -212,13 +213,18 @@ async def resolve(connection: Connection, *, name: str, state: State, message_id
     return True
 
 
+def _storable(told: str) -> str:
+    """What a peer wrote, without U+0000: PostgreSQL refuses it, and the status would be tried again for ever."""
+    return told.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 async def learn(connection: Connection, *, news: Sequence[News]) -> list[News]:
     """See ``Store.learn``; one statement."""
     rows = await connection.fetch(
         _LEARN,
-        [one.message_id for one in news],
-        [one.id for one in news],
-        [one.status for one in news],
+        [_storable(one.message_id) for one in news],
+        [None if one.id is None else _storable(one.id) for one in news],
+        [_storable(one.status) for one in news],
         [one.final for one in news],
     )
     ours = {place for row in rows for place in row["places"]}

@@ -17,10 +17,10 @@ from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.outbox import sqlite_rows as rows
 from sms_traffic_async.outbox.sqlite_adding import Adding
-from sms_traffic_async.outbox.sqlite_claims import claim, let_go, pull_back
+from sms_traffic_async.outbox.sqlite_claims import claim, hold_on, let_go, pull_back
 from sms_traffic_async.outbox.sqlite_schema import MIGRATIONS
 from sms_traffic_async.outbox.store import Entry, News, Result, Row, State, Unit, Use
-from sms_traffic_async.storage.sqlite import SqliteFile, StorageClosed, Work
+from sms_traffic_async.storage.sqlite import SqliteFile, StorageClosed, StorageError, Work
 
 if TYPE_CHECKING:
     from sms_traffic_async.session import SmsTraffic
@@ -44,6 +44,7 @@ class SQLiteStore:
         self._file: SqliteFile | None = None
         self._adding: Adding | None = None
         self._heard: list[Callable[[], None]] = []
+        self._seen = (0.0, 0.0)
 
     async def open(self) -> None:
         """See ``Store``. Leases of the process before this one end here: it is gone."""
@@ -52,6 +53,7 @@ class SQLiteStore:
         file = await SqliteFile.open(self._path, migrations=MIGRATIONS)
         try:
             now = self._clock.wall()
+            self._seen = now, self._clock.monotonic()
             await file.run(lambda connection: _opened(connection, now))
         except BaseException:
             await file.aclose()
@@ -79,12 +81,22 @@ class SQLiteStore:
 
     async def claim(self, *, via: str, most: int, units: int, lease: float) -> list[Unit]:
         """See ``Store``."""
-        now = self._clock.wall()
+        before = self._seen
+        now, passed = self._seen = self._clock.wall(), self._clock.monotonic()
+        leap = now - before[0] - (passed - before[1])
         tokens = [str(uuid.uuid4()) for _ in range(units)]
         ids = [str(uuid.uuid4()) for _ in range(units)]
-        return await self._run(
-            lambda connection: claim(connection, now, via=via, most=most, lease=lease, tokens=tokens, ids=ids)
-        )
+
+        def work(connection: sqlite3.Connection) -> list[Unit]:
+            pull_back(connection, now)
+            hold_on(connection, leap)
+            return claim(connection, now, via=via, most=most, lease=lease, tokens=tokens, ids=ids)
+
+        try:
+            return await self._run(work)
+        except StorageError:
+            self._seen = before
+            raise
 
     async def begin(self, unit: Unit, *, node: str | None = None, digest: bytes | None = None) -> bool:
         """See ``Store``."""
@@ -159,7 +171,8 @@ class SQLiteStore:
         def change(connection: sqlite3.Connection, n: int, _state: str) -> bool:
             done = connection.execute(
                 "UPDATE message SET state = 'pending', due = 0, expires = NULL, changed = ?, unit = NULL, place = NULL,"
-                " code = NULL, reason = NULL WHERE n = ? AND state IN ('held', 'unknown', 'rejected', 'expired')",
+                " code = NULL, reason = NULL, status = NULL, ended = 0 WHERE n = ? "
+                "AND state IN ('held', 'unknown', 'rejected', 'expired')",
                 (now, n),
             )
             return done.rowcount == 1

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sms_traffic_async.outbox.sqlite_rows import keep_ids
-from sms_traffic_async.outbox.store import Member, Result, State, Unit
+from sms_traffic_async.outbox.store import REFUTABLE, Member, Result, State, Unit
 
-__all__ = ("claim", "let_go", "pull_back")
+__all__ = ("claim", "hold_on", "let_go", "pull_back")
 
 LOOK: Final = 5_000
 """Messages that are looked at for the members of one unit."""
@@ -37,6 +37,15 @@ def pull_back(connection: sqlite3.Connection, now: float) -> None:
         connection.execute("UPDATE seen SET at = ?", (now,))
 
 
+def hold_on(connection: sqlite3.Connection, leap: float) -> None:
+    """Where the clock leapt forward (was set, or the machine slept), whoever holds a unit holds it as long as before.
+
+    Else a worker would take what it is sending itself for what a dead one left. The file has no other process.
+    """
+    if leap > JUMP:
+        connection.execute("UPDATE unit SET lease = lease + ? WHERE token IS NOT NULL", (leap,))
+
+
 def claim(
     connection: sqlite3.Connection,
     now: float,
@@ -48,7 +57,6 @@ def claim(
     ids: Sequence[str],
 ) -> list[Unit]:
     """See ``Store.claim``; as many units as there are tokens, new ones under these ids."""
-    pull_back(connection, now)
     connection.execute(
         "UPDATE message INDEXED BY message_later SET due = 0 WHERE state = 'pending' AND due > 0 AND due <= ?", (now,)
     )
@@ -163,17 +171,18 @@ def let_go(connection: sqlite3.Connection, unit: Unit, results: Sequence[Result]
 
 def _settle(connection: sqlite3.Connection, unit: str, result: Result, now: float) -> None:
     found = connection.execute(
-        "SELECT n, ended FROM message WHERE id = ? AND unit = ? AND state IN ('sending', 'ambiguous')",
+        "SELECT n, ended, status FROM message WHERE id = ? AND unit = ? AND state IN ('sending', 'ambiguous')",
         (result.id, unit),
     ).fetchone()
     if found is None:
         return
-    n, ended = found
-    if result.state is State.PENDING:
+    n, ended, heard = found
+    state = State.ACCEPTED if heard is not None and result.state in REFUTABLE else result.state
+    if state is State.PENDING:
         due = now + result.after if result.after > 0 else 0.0
         changes: dict[str, Any] = {"state": "pending", "due": due, "unit": None, "place": None}
     else:
-        state = State.FINAL if ended and result.state is State.ACCEPTED else result.state
+        state = State.FINAL if ended and state is State.ACCEPTED else state
         changes = {"state": state.value}
     if result.crowd is not None:
         changes["crowd"] = result.crowd

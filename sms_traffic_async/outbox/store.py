@@ -38,6 +38,7 @@ __all__ = (
     "CROWD",
     "DONE",
     "OPEN",
+    "REFUTABLE",
     "Binder",
     "Entry",
     "Member",
@@ -73,6 +74,8 @@ OPEN: Final = frozenset({State.PENDING, State.SENDING, State.AMBIGUOUS})
 """The worker has something to do with it."""
 DONE: Final = frozenset({State.FINAL, State.REJECTED, State.EXPIRED, State.CANCELLED})
 """Nothing more is expected: these are purged after the retention. (``accepted`` and ``unknown`` when told to.)"""
+REFUTABLE: Final = frozenset({State.PENDING, State.AMBIGUOUS, State.UNKNOWN, State.HELD})
+"""Results that a status which was heard meanwhile outweighs: the platform has the message."""
 CROWD: Final = 1_000
 """Members of a unit, at most, for a message that was never in a refused one."""
 
@@ -329,7 +332,7 @@ class Store(Protocol):
         Members that have no result keep their state, and a unit with members in SENDING or AMBIGUOUS is
         claimed again (after the smallest ``after`` of the AMBIGUOUS results, or at once). A unit that never began
         goes back to PENDING with all its members where ``results`` is empty. A member that ``learn`` settled
-        meanwhile stays settled.
+        stays settled, and one that it heard of is ACCEPTED (or FINAL) instead of ``REFUTABLE``.
 
         Returns:
             Whether the token was still good; if not, nothing was written.
@@ -353,14 +356,13 @@ class Store(Protocol):
         ...
 
     async def retry(self, name: str) -> bool:
-        """HELD, UNKNOWN, REJECTED or EXPIRED becomes PENDING, due at once and with no time to live any more."""
+        """HELD, UNKNOWN, REJECTED or EXPIRED becomes PENDING, due at once, and has no time to live and no status."""
         ...
 
     async def release(self, limit: int) -> int:
-        """HELD ones that have a code become PENDING, due at once; their time to live goes on.
+        """HELD ones that have a code (money, a credential) become PENDING, due at once; their time to live goes on.
 
-        Those wait for money or a credential. Who was tried longest ago goes first, else one that is refused for its own
-        sake would be tried for ever. Gives how many.
+        Who was tried longest ago goes first, else one refused for its own sake is tried for ever. Gives how many.
         """
         ...
 

@@ -15,11 +15,12 @@ from sms_traffic_async.errors import (
     Rejected,
     SendError,
 )
+from sms_traffic_async.message_rules import ID_MAX
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.outbox.store import Result, State
 from sms_traffic_async.policy.abuse import Guarded
 
-__all__ = ("AGAIN_LONGEST", "CHECK_SOONEST", "again_after", "result_of")
+__all__ = ("AGAIN_LONGEST", "CHECK_SOONEST", "CODE_MAX", "again_after", "result_of")
 
 AGAIN_SOONEST: Final = 1.0
 AGAIN_LONGEST: Final = 60.0
@@ -27,6 +28,9 @@ CHECK_SOONEST: Final = 5.0
 
 NO_CODE: Final = 0
 """Of an account that was refused without an API code, such as by HTTP 401."""
+
+CODE_MAX: Final = 2**31 - 1
+"""The largest that every store has a column for; SMPP has larger ones, and what cannot be written is tried for ever."""
 
 _HELD: Final = (InsufficientFunds, AuthenticationFailed, PermissionDenied)
 
@@ -46,7 +50,8 @@ def result_of(id_: str, outcome: Submission | SendError | InvalidMessage, *, att
         keyed: the request has an id of ours, so that the truth can be looked up.
     """
     if isinstance(outcome, Submission):
-        return Result(id=id_, state=State.ACCEPTED, message_ids=outcome.message_ids, node=outcome.node)
+        ids = tuple(one for one in outcome.message_ids if len(one) <= ID_MAX)  # SMPP's may have any length
+        return Result(id=id_, state=State.ACCEPTED, message_ids=ids, node=outcome.node)
     if isinstance(outcome, InvalidMessage):
         return Result(id=id_, state=State.REJECTED, reason=f"{outcome.field}: {outcome.rule}")
     state, after = _state(outcome, attempts, keyed=keyed)
@@ -56,6 +61,8 @@ def result_of(id_: str, outcome: Submission | SendError | InvalidMessage, *, att
     elif isinstance(outcome, NotSent):
         reason = f"{reason}: {outcome.reason}"
     code = NO_CODE if outcome.code is None and isinstance(outcome, _HELD) else outcome.code
+    if code is not None and abs(code) > CODE_MAX:
+        code, reason = None, f"{reason}: code {code}"
     return Result(id=id_, state=state, after=after, node=outcome.node, code=code, reason=reason)
 
 

@@ -228,7 +228,7 @@ class Worker:
 
     def _judge(self, results: Sequence[Result]) -> None:
         held = next((one for one in results if one.state is State.HELD and one.code is not None), None)
-        if held is not None:
+        if held is not None and not self.paused:  # what was under way with the first is the same refusal
             self._pauses += 1
             seconds = again_after(self._pauses, PAUSE, LONGEST_PAUSE)
             self._paused_until = self._clock.monotonic() + seconds

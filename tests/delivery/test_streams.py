@@ -220,9 +220,25 @@ async def test_a_callback_that_fails_is_called_again_and_then_the_status_is_set_
         assert [at for at, _ in calls[:3]] == pytest.approx([0, 1, 3], abs=0.01)
         assert it.counted("updates.callback_gave_up") == 1
         errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-        assert errors == ["a status callback failed 3 times: 1 is not told Delivered"]
+        assert errors == ["a status callback failed 3 times: '1' is not told Delivered"]
         assert "79161112233" not in caplog.text
         assert handle.stats.read == 3
+
+
+async def test_what_a_status_that_nobody_listed_says_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with rig(callback_attempts=1) as it:
+
+        def fail(_update: TrackedUpdate) -> None:
+            raise ValueError
+
+        with caplog.at_level(logging.DEBUG):
+            it.tracker.on_status(fail, finals_only=False)
+            it.tracker.sent(sent("1"))
+            it.tracker.take([report("1", "DELIVRD Код 1234")])
+            await asyncio.sleep(1)
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == ["a status callback failed 1 times: '1' is not told another status"]
+    assert "1234" not in caplog.text
 
 
 async def test_what_a_removed_callback_was_at_goes_to_the_next_reader() -> None:

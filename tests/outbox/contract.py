@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sms_traffic_async.outbox.store import OPEN, Entry, News, Result, State, Store, Unit
+from sms_traffic_async.outbox.verdicts import CODE_MAX
 
 __all__ = ("Rig", "StoreContract", "entry")
 
@@ -222,6 +223,35 @@ class StoreContract:
         await rig.wait(5)
         assert not await rig.claim()  # somebody found out
 
+    async def test_a_status_outweighs_whoever_did_not_hear_of_it(self, rig: Rig) -> None:
+        keys = ("unknown", "refused", "held", "lost", "nothing heard")
+        await rig.store.add([entry(key) for key in keys])
+        unit = await rig.one()
+        await rig.store.begin(unit)
+        *heard, other = ids(unit)
+        last = News(message_id="0", status="Delivered", final=True, id=heard[0])
+        await rig.store.learn(
+            [last, *(News(message_id=one, status="Buffered SMSC", final=False, id=one) for one in heard[1:])]
+        )
+        states = (State.UNKNOWN, State.PENDING, State.HELD, State.AMBIGUOUS, State.PENDING)
+        said = [Result(id=one, state=state) for one, state in zip((*heard, other), states, strict=True)]
+        assert await rig.store.settle(unit, said)
+        accepted = [State.ACCEPTED] * 3
+        assert [await rig.state(key) for key in keys] == [State.FINAL, *accepted, State.PENDING]
+        assert [ids(one) for one in await rig.claim(units=9)] == [[other]]
+
+    async def test_a_status_of_what_is_sent_again_proves_nothing(self, rig: Rig) -> None:
+        await rig.store.add([entry("a")])
+        unit = await rig.one()
+        await rig.store.begin(unit)
+        await rig.store.settle(unit, results(unit, State.REJECTED))
+        await rig.store.learn([News(message_id="1", status="Rejected", final=True, id=ids(unit)[0])])
+        assert await rig.store.retry("a")
+        again = await rig.one()
+        await rig.store.begin(again)
+        assert await rig.store.settle(again, results(again, State.UNKNOWN))
+        assert await rig.state("a") is State.UNKNOWN
+
     async def test_news_that_come_together_are_learnt_in_their_order(self, rig: Rig) -> None:
         await rig.store.add([entry("a"), entry("b")])
         unit = await rig.one()
@@ -245,6 +275,19 @@ class StoreContract:
             (State.ACCEPTED, "Sent", ("3", "2")),
         ]
         assert not await rig.store.learn([])
+
+    async def test_what_a_peer_wrote_holds_up_no_other_news(self, rig: Rig) -> None:
+        await rig.store.add([entry("a")])
+        unit = await rig.one()
+        await rig.store.begin(unit)
+        said = results(unit, State.ACCEPTED, message_ids=("1",), code=CODE_MAX)
+        assert await rig.store.settle(unit, said)
+        strange = [
+            News(message_id="2\0", status="Delivered", final=True),
+            News(message_id="2", status="Delivered", final=True, id="a\0b"),
+        ]
+        assert await rig.store.learn([*strange, News(message_id="1", status="\0", final=True)]) == strange
+        assert await rig.state("a") is State.FINAL
 
     async def test_only_what_waits_is_cancelled(self, rig: Rig) -> None:
         await rig.store.add([entry("waits")])

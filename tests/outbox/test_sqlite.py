@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 
 from sms_traffic_async.errors import ConfigurationError
-from sms_traffic_async.outbox import Outbox, SQLiteStore, State
+from sms_traffic_async.outbox import Outbox, SQLiteStore, State, sqlite
 from sms_traffic_async.outbox.store import Entry
 from sms_traffic_async.storage.sqlite import StorageClosed, StorageError
 from tests.outbox.contract import LEASE, Rig, StoreContract, entry
@@ -25,13 +25,17 @@ from tests.support.virtual_loop import VirtualClock
 
 
 class Clock(VirtualClock):
-    """Wall time that a test sets."""
+    """Wall time that a test sets; ``leapt`` of it never passed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 1_700_000_000.0
+        self.leapt = 0.0
 
     def wall(self) -> float:
+        return self.now + self.leapt
+
+    def monotonic(self) -> float:
         return self.now
 
 
@@ -67,6 +71,42 @@ async def test_after_a_restart_nothing_waits_for_a_dead_lease(tmp_path: Path) ->
     again = await second.one()
     assert (again.id, again.maybe) == (unit.id, True)
     await second.store.aclose()
+
+
+async def test_where_the_clock_leaps_forward_who_holds_a_unit_holds_it_for_as_long_as_before(tmp_path: Path) -> None:
+    clock = Clock()
+    it = await opened(tmp_path / "o.db", clock)
+    await it.store.add([entry("a")])
+    unit = await it.one(lease=10.0)
+    await it.store.begin(unit)
+    clock.leapt = 3_600.0
+    assert not await it.claim()
+    assert not await it.claim()  # it leapt once
+    assert await it.store.renew([unit], lease=10.0) == {unit.token}
+    await it.wait(10.1)
+    assert (await it.one()).maybe
+    await it.store.aclose()
+
+
+async def test_a_leap_that_could_not_be_written_down_is_noticed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    it = await opened(tmp_path / "o.db", clock)
+    await it.store.add([entry("a")])
+    unit = await it.one(lease=10.0)
+    clock.leapt = 3_600.0
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "claim", full)
+        with pytest.raises(StorageError):
+            await it.claim()
+    assert not await it.claim()
+    assert await it.store.begin(unit)
+    await it.store.aclose()
+
+
+def full(*_: object, **__: object) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
 
 
 async def test_a_clock_that_is_set_back_delays_nothing_and_lengthens_no_life(tmp_path: Path) -> None:

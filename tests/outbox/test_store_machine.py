@@ -33,6 +33,9 @@ class _Clock(VirtualClock):
     def wall(self) -> float:
         return self.now
 
+    def monotonic(self) -> float:
+        return self.now
+
 
 def _numbered(number: int) -> uuid.UUID:
     return uuid.UUID(int=number)

@@ -17,8 +17,9 @@ from sms_traffic_async.messages import Message
 from sms_traffic_async.outbox import Outbox, OutboxTrouble, Row, SQLiteStore, State
 from sms_traffic_async.outbox.sqlite_schema import MIGRATIONS
 from sms_traffic_async.outbox.store import Entry, Result
-from sms_traffic_async.sandbox import Sandbox
+from sms_traffic_async.sandbox import FaultRule, Latency, Sandbox
 from sms_traffic_async.session import SmsTraffic
+from sms_traffic_async.settings import OnUnknown
 from sms_traffic_async.storage.sqlite import StorageError
 from tests.support.virtual_loop import VirtualClock
 
@@ -108,6 +109,41 @@ async def test_a_disk_that_is_full_when_the_answer_comes_costs_no_second_sms(
         assert row is not None
         assert row.state in {State.ACCEPTED, State.FINAL}
         assert sandbox.accepted.times(one) == 1
+
+
+class Leaps(VirtualClock):
+    """Somebody sets it forward, or the machine sleeps."""
+
+    __slots__ = ("leapt",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leapt = 0.0
+
+    def wall(self) -> float:
+        return super().wall() + self.leapt
+
+
+@pytest.mark.parametrize("on_unknown", ["raise", "resend"])
+async def test_where_the_clock_leaps_what_is_being_sent_is_not_taken_for_a_dead_ones(
+    sandbox: Sandbox, tmp_path: Path, on_unknown: OnUnknown
+) -> None:
+    sandbox.faults.add(FaultRule(protocol="v1", operation="send", effect=Latency(seconds=8), times=1))
+    clock = Leaps()
+    async with Outbox(tmp_path / "o.db", clock=clock) as outbox, session(sandbox) as plain:
+        sms = plain.with_options(on_unknown=on_unknown)
+        first = await outbox.enqueue(message(1))
+        stop = asyncio.Event()
+        running = asyncio.create_task(outbox.run(sms, via="v1", stop=stop))
+        await asyncio.sleep(2)
+        clock.leapt = 3_600.0
+        second = await outbox.enqueue(message(2))  # the worker looks what there is to do
+        await asyncio.sleep(20)
+        stop.set()
+        await running
+        rows = [await outbox.status(one) for one in (first, second)]
+    assert {row.state for row in rows if row is not None} <= {State.ACCEPTED, State.FINAL}
+    assert len(sandbox.accepted) == 2
 
 
 async def test_a_file_of_an_older_version_keeps_everything_it_holds(sandbox: Sandbox, tmp_path: Path) -> None:

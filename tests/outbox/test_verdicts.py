@@ -23,7 +23,7 @@ from sms_traffic_async.errors import (
 )
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.outbox.store import Result, State
-from sms_traffic_async.outbox.verdicts import again_after, result_of
+from sms_traffic_async.outbox.verdicts import CODE_MAX, again_after, result_of
 from sms_traffic_async.policy.abuse import Guarded
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,6 +46,8 @@ ROWS: list[tuple[Any, bool, State, float, int | None, str]] = [
     (InvalidRecipient("x", code=406), True, State.REJECTED, 0.0, 406, "InvalidRecipient"),
     (InvalidOriginator("x"), True, State.REJECTED, 0.0, None, "InvalidOriginator"),
     (Rejected("x", code=9999), True, State.REJECTED, 0.0, 9999, "Rejected"),
+    (Rejected("x", code=CODE_MAX), True, State.REJECTED, 0.0, CODE_MAX, "Rejected"),
+    (Rejected("x", code=0xFFFFFFFF), False, State.REJECTED, 0.0, None, "Rejected: code 4294967295"),
     (DuplicateRequest("x", code=105), True, State.REJECTED, 0.0, 105, "DuplicateRequest"),
     (TemporarilyUnavailable("x", code=1000), True, State.PENDING, 2.0, 1000, "TemporarilyUnavailable"),
 ]
@@ -64,6 +66,11 @@ def test_what_was_accepted() -> None:
     done = Submission(via="v2", message_ids=("1", "2"), key="k", to="79161112233", node="two", accepted_at=AT)
     found = result_of("m", done, attempts=1, keyed=True)
     assert found == Result(id="m", state=State.ACCEPTED, message_ids=("1", "2"), node="two")
+
+
+def test_an_id_that_no_index_could_hold_is_left_out() -> None:
+    done = Submission(via="smpp", message_ids=("1" * 128, "2" * 129), key="k", to="7", node="", accepted_at=AT)
+    assert result_of("m", done, attempts=1, keyed=False).message_ids == ("1" * 128,)
 
 
 def test_what_cannot_be_carried_names_the_field_and_not_the_value() -> None:

@@ -148,9 +148,9 @@ def read_digits(value: object) -> str | None:
 
 
 def read_int(value: object) -> int | None:
-    """An integer, or a string of digits."""
+    """An integer, or a string of digits; ``None`` beyond 18 digits, which no store and no JSON could take on."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return value if abs(value) < 10**_DIGITS_MAX else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX:
         return int(value)
     return None

@@ -23,16 +23,16 @@ class LabelLedger:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._seen: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[int, float, str]] = OrderedDict()
         self._blind_until = float("-inf")
 
-    def note(self, label: str, now: float) -> None:
-        """A message with this label is about to be sent; repeats of one message are noted once."""
-        count, _ = self._seen.get(label, (0, now))
-        self._seen[label] = (count + 1, now)
+    def note(self, label: str, now: float, key: str) -> None:
+        """A message with this label is about to be sent; repeats of one message, which have its key, count once."""
+        count, _, last = self._seen.get(label, (0, now, ""))
+        self._seen[label] = (count + (key != last), now, key)
         self._seen.move_to_end(label)
         while True:  # the newest entry, this one, always ends it
-            oldest, (_, at) = next(iter(self._seen.items()))
+            oldest, (_, at, _) = next(iter(self._seen.items()))
             if at > now - KEEP:
                 if len(self._seen) <= self._most:
                     break
@@ -41,7 +41,7 @@ class LabelLedger:
 
     def unique(self, label: str, now: float) -> bool:
         """Whether exactly one message of this process had it, as far as it can matter."""
-        count, _ = self._seen.get(label, (0, now))
+        count, _, _ = self._seen.get(label, (0, now, ""))
         return count == 1 and now >= self._blind_until
 
 

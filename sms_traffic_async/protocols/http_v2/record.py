@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.protocols.http.record import SendRecord
@@ -16,6 +16,9 @@ from sms_traffic_async.protocols.http_v2.lookup import Look, accepted_ids
 from sms_traffic_async.protocols.http_v2.models import SendEvidence, SentDestination
 
 __all__ = ("Record",)
+
+KEY_HOUR: Final = timedelta(hours=1)
+"""For so long the platform remembers a restrictiveId."""
 
 
 class _Accepted:
@@ -97,7 +100,7 @@ class Record(SendRecord[Labelled]):
         super().begin()
         for member in self._members:
             if not member.own_label:
-                self._ledger.note(member.label, self._began)
+                self._ledger.note(member.label, self._began, member.key)
 
     def key(self, restrictive_id: str) -> None:
         """Attempts from here on go out under this id."""
@@ -122,6 +125,13 @@ class Record(SendRecord[Labelled]):
             if ids:
                 node = next(update.node or "" for update in updates if update.message_id == ids[0])
                 self.accept(index, ids, node, evidence="lookup")
+
+    def taken_before(self, look: Look, member: Labelled) -> tuple[str, ...]:
+        """Ids of the first sending under a key that was used before, where a look-up is evidence of it."""
+        if not member.own_label and not self._ledger.unique(member.label, self._clock.monotonic()):
+            return ()
+        updates = look.found.get(member.label, ())
+        return accepted_ids(updates, own_label=member.own_label, since=self.first_attempt_at - KEY_HOUR)
 
     def evidence(self, member: Labelled) -> SendEvidence:
         """All that is needed to find out what became of a message."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from sms_traffic_async.api_codes import DUPLICATE, describe
-from sms_traffic_async.errors import NotSent, SendError, TemporarilyUnavailable
+from sms_traffic_async.errors import NotSent, OutcomeUnknown, SendError, TemporarilyUnavailable
 from sms_traffic_async.policy.attempts import Attempt, Verdict
 from sms_traffic_async.policy.loop import Finished, Stopped
 from sms_traffic_async.protocols.flight import Changed, Ending, Leaving, Slot
@@ -312,7 +312,7 @@ class Delivery:
         look = await self._look([member.label for member in members])
         errors: list[SendError] = []
         for member in members:
-            ids = tuple(dict.fromkeys(update.message_id for update in look.found.get(member.label, ())))
+            ids = self._record.taken_before(look, member)
             # Seen is not taken: without a witness the first sending is as unknown as any.
             errors.append(
                 duplicate_error(seen.fault, node=seen.node, key=member.key, ids=ids)
@@ -320,6 +320,8 @@ class Delivery:
                 else seen_error(seen.fault, self._record.evidence(member), node=seen.node)
             )
         self._fail_all(errors)
+        if any(isinstance(error, OutcomeUnknown) for error in errors):
+            self.whole_error = None
 
     async def _search(self, window: float) -> bool:
         """Look until all is found, the window has passed, or the deadline comes.

@@ -104,7 +104,7 @@ async def test_a_label_of_the_callers_own() -> None:
         error = await unknown(one, taken=True, tracking_data="resolve-own")
         async with client(one) as sms:
             assert (await sms.resolve(error)).message_id == one.accepted[0].message_id
-            LEDGER.note("resolve-own", one.clock.monotonic())
+            LEDGER.note("resolve-own", one.clock.monotonic(), "another")
             with pytest.raises(OutcomeUnknown, match="tells nothing"):
                 await sms.resolve(error)
 

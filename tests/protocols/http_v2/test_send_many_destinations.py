@@ -160,6 +160,17 @@ async def test_a_chosen_id_that_was_used_names_what_it_sent() -> None:
     assert len(one.accepted) == 3
 
 
+async def test_of_a_chosen_id_that_was_used_each_destination_is_told_what_is_known() -> None:
+    async with platform() as one, client(one) as sms:
+        first = await sms.v2.send(NUMBERS[:2], "hi", restrictive_id="mine")
+        again = await sms.v2.send(NUMBERS, "hi", restrictive_id="mine")
+    assert [type(outcome) for outcome in again.outcomes] == [DuplicateRequest, DuplicateRequest, OutcomeUnknown]
+    assert [error.message_ids for error in again.errors if isinstance(error, DuplicateRequest)] == [
+        sent.message_ids for sent in first.accepted
+    ]
+    assert len(one.accepted) == 2
+
+
 async def test_a_common_label_cannot_be_looked_up() -> None:
     async with platform() as one, client(one) as sms:
         reply = await sms.v2.send(NUMBERS, "hi", tracking_data="common-1")

@@ -299,6 +299,32 @@ async def test_a_key_that_only_a_failed_request_used_proves_nothing() -> None:
     assert (caught.value.code, caught.value.evidence.restrictive_ids) == (105, (str(uuid.uuid5(KEY_SPACE, "k")),))
 
 
+async def test_another_message_with_the_callers_label_is_not_the_first_sending() -> None:
+    """Two keys of one order, and the second one's id was used up by a request that failed."""
+    async with platform() as one, client(one) as sms:
+        await sms.send(TO, TEXT, key="paid", tracking_data="order 8412")
+        one.script[1] = [Step(code=105)]
+        with pytest.raises(OutcomeUnknown, match="no node knows its message"):
+            await sms.send(TO, "Отправлен", key="shipped", tracking_data="order 8412")
+
+
+async def test_a_message_of_yesterday_with_the_callers_label_is_not_the_first_sending() -> None:
+    async with platform() as one, client(one) as sms:
+        await sms.send(TO, TEXT, key="paid", tracking_data="order 8413")
+        await one.clock.sleep(86_400.0)
+        one.script[1] = [Step(code=105)]
+        with pytest.raises(OutcomeUnknown, match="no node knows its message"):
+            await sms.send(TO, "Отправлен", key="shipped", tracking_data="order 8413")
+
+
+async def test_a_repeat_with_a_label_of_the_callers_names_the_first() -> None:
+    async with platform() as one, client(one) as sms:
+        first = await sms.send(TO, TEXT, key="paid", tracking_data="order 8414")
+        with pytest.raises(DuplicateRequest) as caught:
+            await sms.send(TO, TEXT, key="paid", tracking_data="order 8414")
+    assert caught.value.message_ids == first.message_ids
+
+
 async def test_a_key_whose_message_is_not_shown_yet_is_unknown_until_it_is() -> None:
     """The repeat of a call that was lost a second ago: who calls it sent, or not sent, guesses."""
     async with platform() as one:

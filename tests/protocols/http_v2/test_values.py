@@ -294,29 +294,36 @@ def test_order_means_nothing_with_labels_of_their_own(order: list[int]) -> None:
 def test_a_label_is_unique_while_it_was_sent_once() -> None:
     ledger = LabelLedger()
     assert not ledger.unique("a", 0.0), "this process knows nothing of it"
-    ledger.note("a", 0.0)
+    ledger.note("a", 0.0, "k0")
     assert ledger.unique("a", 1.0)
-    ledger.note("a", 2.0)
+    ledger.note("a", 2.0, "k1")
     assert not ledger.unique("a", 3.0)
+
+
+def test_a_repeat_under_its_key_is_the_same_message() -> None:
+    ledger = LabelLedger()
+    ledger.note("a", 0.0, "key")
+    ledger.note("a", 2.0, "key")
+    assert ledger.unique("a", 3.0)
 
 
 def test_what_is_two_hours_old_is_forgotten() -> None:
     ledger = LabelLedger()
-    ledger.note("a", 0.0)
-    ledger.note("b", KEEP + 1.0)
+    ledger.note("a", 0.0, "k2")
+    ledger.note("b", KEEP + 1.0, "k3")
     assert not ledger.unique("a", KEEP + 1.0)
-    ledger.note("a", KEEP + 2.0)
+    ledger.note("a", KEEP + 2.0, "k4")
     assert ledger.unique("a", KEEP + 2.0)
 
 
 def test_an_overflow_makes_it_blind_and_not_wrong() -> None:
     ledger = LabelLedger(most=2)
     for label in ("a", "b", "c"):
-        ledger.note(label, 0.0)
+        ledger.note(label, 0.0, "k5")
     assert not ledger.unique("c", 1.0)
-    ledger.note("a", 2.0)
+    ledger.note("a", 2.0, "k6")
     assert not ledger.unique("a", 3.0), "it was sent twice, and the first was forgotten"
-    ledger.note("z", KEEP + 3.0)
+    ledger.note("z", KEEP + 3.0, "k7")
     assert ledger.unique("z", KEEP + 3.0)
 
 

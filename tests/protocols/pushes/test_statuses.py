@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sms_traffic_async import MessageStatus, StatusUpdate
+from sms_traffic_async.delivery.store import pack
 from sms_traffic_async.messages import MOSCOW
 from sms_traffic_async.protocols.pushes import is_json, kind_of, read_parameters, read_status_form, read_statuses
 from tests.protocols.pushes.examples import FORM_PUSH, JSON_PUSH, TABLE_FIELDS
@@ -206,6 +207,12 @@ def test_a_body_that_is_none_is_one_bad_item(body: bytes) -> None:
     push = read_statuses(body)
     assert push.updates == ()
     assert len(push.bad) == 1
+
+
+@pytest.mark.parametrize("name", ["operator_id", "mcc", "mnc", "parts_count", "error_code"])
+def test_a_number_that_no_store_could_keep_is_none(name: str) -> None:
+    update = one(sms_id=10**30, **{name: 10**30})
+    assert json.loads(pack(update)) == {"message_id": str(10**30), "status": "Delivered", "source": "push"}
 
 
 def test_what_can_be_read_once_only_is_read_once() -> None:

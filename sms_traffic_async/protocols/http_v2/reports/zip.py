@@ -60,6 +60,7 @@ class FirstMember:
         self._crc = 0
         self._buffer = bytearray()
         self._done = False
+        self._folder = False
         self._steps = self._archive()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -109,11 +110,11 @@ class FirstMember:
                 raise _bad("it is encrypted")
             if _UNKNOWN in {packed, size}:
                 size, packed = _zip64_sizes(extra, size, packed)
+            self._folder = name.endswith(b"/")
             known = None if flags & _SIZES_FOLLOW else size
             yield from self._member(method, known, None if flags & _SIZES_FOLLOW else crc)
-            if not name.endswith(b"/"):
+            if not self._folder:
                 return
-            self._given = self._crc = 0
 
     def _member(self, method: int, size: int | None, crc: int | None) -> _Steps:
         """One member's data: deflated, or stored with or without a size beforehand."""
@@ -186,6 +187,8 @@ class FirstMember:
         return crc == self._crc and (sizes == [given, given] or large == (given, given))
 
     def _out(self, piece: bytes) -> bytes:
+        if self._folder:  # it would be taken for the report, and each of them would have a cap of its own
+            raise _bad("a folder in it has contents")
         self._given += len(piece)
         self._crc = zlib.crc32(piece, self._crc)
         if self._cap is not None and self._given > self._cap:

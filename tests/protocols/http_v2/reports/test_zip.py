@@ -97,6 +97,13 @@ def test_only_the_first_file_is_taken_and_folders_are_passed() -> None:
     assert unpack(data, size=3) == TEXT
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_a_folder_with_contents_is_no_way_past_the_cap(method: int) -> None:
+    data = packed(("folder-a.csv", bytes(1000)), method=method).replace(b"folder-a.csv", b"folder-a.cs/") * 50
+    with pytest.raises(RequestFailed, match="a folder in it has contents"):
+        unpack(data, cap=1000)
+
+
 def test_no_file_at_all() -> None:
     assert unpack(packed()) == b""
     assert unpack(packed(("folder/", b""))) == b""
