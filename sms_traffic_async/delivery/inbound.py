@@ -23,6 +23,7 @@ from typing import Any, Self
 from sms_traffic_async.delivery.ordering import Recent
 from sms_traffic_async.errors import ConfigurationError, InboundNotTaken
 from sms_traffic_async.events import InboundTaken
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.messages import InboundMessage
 from sms_traffic_async.secrets import mask_phone, mask_text
 from sms_traffic_async.settings_tracking import InboundOptions
@@ -89,7 +90,7 @@ class Inbound:
         *,
         options: InboundOptions,
         telemetry: Telemetry,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[Any]],
+        spawn: Spawn,
         feed: Callable[[Inbound, datetime | None], Coroutine[Any, Any, None]] | None = None,
         listening: Callable[[bool], None] | None = None,
     ) -> None:

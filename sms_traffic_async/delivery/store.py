@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -18,6 +18,7 @@ import orjson
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.delivery.values import TrackedUpdate, lean
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.messages import StatusUpdate, Via
 from sms_traffic_async.statuses import DeliveryErrorCode, MessageStatus
 from sms_traffic_async.telemetry import get_logger
@@ -140,7 +141,7 @@ class Ledger:
         self,
         store: TrackingStore,
         *,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        spawn: Spawn,
         clock: Clock,
     ) -> None:
         self._store = store
