@@ -201,7 +201,7 @@ class Inbound:
         self._space.set()
         if self._reader is None:
             self._let_go()
-        if self._reader is not None:
+        else:
             self._reader.wake()
 
     # --- for the reader ---
@@ -253,6 +253,7 @@ class Inbound:
         for place in (self._given, self._queue):
             if item in place:
                 place.remove(item)
+                break  # the queue is long, and it is nearly never there
         one = item.message.message_id
         if one is not None:
             self._open.pop(one, None)
