@@ -15,16 +15,19 @@ import asyncio
 import contextvars
 import enum
 import os
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
 
 from sms_traffic_async.clock import running_loop
 from sms_traffic_async.errors import ConfigurationError
 
-__all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "State", "gone")
+__all__ = ("Call", "CallScope", "Interrupted", "Life", "SessionClosed", "Spawn", "State", "gone")
 
 LAST_SECONDS = 1.0
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
+"""Starts a background task under a name; its owner awaits it: ``Life.spawn``."""
 
 
 class State(enum.Enum):

@@ -135,13 +135,24 @@ class SmsTraffic(SessionProtocols, SessionReception):
         return session
 
     @classmethod
-    def from_env(cls, *, hooks: Hook | Sequence[Hook] = (), clock: Clock = SYSTEM_CLOCK, **changes: Any) -> SmsTraffic:
-        """A session from ``SMS_TRAFFIC_…`` variables; ``changes`` are fields of ``Settings`` that override them."""
+    def from_env(
+        cls,
+        *,
+        guard: AbuseGuard | None = None,
+        hooks: Hook | Sequence[Hook] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        **changes: Any,
+    ) -> SmsTraffic:
+        """A session from ``SMS_TRAFFIC_…`` variables; ``changes`` are fields of ``Settings`` that override them.
+
+        Raises:
+            ConfigurationError: no such field, or a bad value.
+        """
         settings = read_settings(changes)
         del changes  # as in __init__
         if isinstance(settings, ConfigurationError):
             raise settings
-        return cls.from_settings(settings, hooks=hooks, clock=clock)
+        return cls.from_settings(settings, guard=guard, hooks=hooks, clock=clock)
 
     def _adopt(self, settings: Settings, shared: Connections, guard: AbuseGuard | None, *, owner: bool) -> None:
         self._settings = settings
@@ -318,13 +329,18 @@ class SmsTraffic(SessionProtocols, SessionReception):
             clock=self._shared.clock,
         )
 
-    async def balance(self) -> Balance:
+    async def balance(self, *, timeout: float | None = None) -> Balance:  # noqa: ASYNC109 - the deadline of the whole call
         """The account's balance, by HTTP.
+
+        Args:
+            timeout: seconds for the whole call.
 
         Raises:
             RequestError: no node answered, or the platform refused.
+
+        Cancellation: harmless.
         """
-        return await self._carriers.by_http().balance()
+        return await self._carriers.by_http().balance(timeout=timeout)
 
     async def resolve(
         self,
@@ -339,6 +355,8 @@ class SmsTraffic(SessionProtocols, SessionReception):
 
         Raises:
             OutcomeUnknown: it does not (yet), or cannot tell; the text says which.
+
+        Cancellation: harmless.
         """
         from sms_traffic_async.protocols.http_v2 import SendEvidence
 

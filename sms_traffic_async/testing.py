@@ -102,7 +102,7 @@ class SandboxThread:
         options.setdefault("pace", Pace(send=0, buffer=0, final=0, upgrade=0, expire=0, report=0))
         self._make: Callable[[], Sandbox] = partial(Sandbox, **options)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._stop: Future[None] = Future()
         self._thread: threading.Thread | None = None
         self._sandbox: Sandbox | None = None
         self.inbox: Inbox = Inbox(self)
@@ -126,35 +126,35 @@ class SandboxThread:
         if self._thread is not None:
             raise ConfigurationError("this sandbox runs already")
         ready: Future[None] = Future()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="sms-traffic sandbox", daemon=True)
+        self._stop = Future()
+        work = partial(self._run, ready, self._stop)
+        self._thread = threading.Thread(target=work, name="sms-traffic sandbox", daemon=True)
         self._thread.start()
         try:
             ready.result(LONGEST_CALL)
-        except BaseException:
-            self._thread.join()
-            self._thread = None
+        except BaseException:  # a Ctrl-C too: nobody would end it later
+            self.stop()
             raise
 
     def stop(self) -> None:
         """End it; returns when everything is closed. Doing it twice changes nothing."""
         thread, self._thread = self._thread, None
-        if thread is None or self._loop is None or self._stop is None:
+        if thread is None:
             return
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._stop.set_result(None)
         thread.join(LONGEST_CALL)
-        self._sandbox = self._loop = self._stop = None
+        self._sandbox = self._loop = None
 
-    def _run(self, ready: Future[None]) -> None:
-        asyncio.run(self._serve(ready))
+    def _run(self, ready: Future[None], stop: Future[None]) -> None:
+        asyncio.run(self._serve(ready, stop))
 
-    async def _serve(self, ready: Future[None]) -> None:
-        self._stop = asyncio.Event()
+    async def _serve(self, ready: Future[None], stop: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         try:
             async with self._make() as sandbox:
                 self._sandbox = sandbox
                 ready.set_result(None)
-                await self._stop.wait()
+                await asyncio.wrap_future(stop)
         except BaseException as error:
             if ready.done():
                 raise

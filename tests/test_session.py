@@ -263,6 +263,8 @@ async def test_misuse_is_told(sandbox: Sandbox) -> None:
                 await sms.send(NUMBER, TEXT, timeout=timeout)  # type: ignore[arg-type] # misuse
             with pytest.raises(ConfigurationError, match="timeout"):
                 await sms.v2.balance(timeout=timeout)  # type: ignore[arg-type] # misuse
+            with pytest.raises(ConfigurationError, match="timeout"):
+                await sms.balance(timeout=timeout)  # type: ignore[arg-type] # misuse
         with pytest.raises(ConfigurationError, match="no field colour"):
             await sms.send(NUMBER, TEXT, colour="red")
         with pytest.raises(ConfigurationError, match="via"):

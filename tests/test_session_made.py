@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sms_traffic_async import ConfigurationError, NotSent, Secret, Settings, SmsTraffic
+from sms_traffic_async import AbuseGuard, AbuseRules, ConfigurationError, NotSent, Secret, Settings, SmsTraffic
 
 NUMBER, TEXT = "79161112233", "Секретный код 8412"
 
@@ -39,3 +39,15 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [node.name for node in sms.settings.nodes] == ["127.0.0.1:1", "127.0.0.1:2"]
     assert sms.settings.credentials.api_key == Secret("1837/secret")
     assert sms.settings.max_parts == 3
+    assert sms.guard is None
+
+
+def test_a_guard_can_be_given_whatever_a_session_is_made_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMS_TRAFFIC_API_KEY", "1837/secret")
+    guard = AbuseGuard(AbuseRules(countries=("7",)))
+    for sms in (
+        SmsTraffic(guard=guard),
+        SmsTraffic.from_settings(Settings(), guard=guard),
+        SmsTraffic.from_env(guard=guard),
+    ):
+        assert sms.guard is guard

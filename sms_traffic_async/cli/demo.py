@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sms_traffic_async.cli.output import Exit, Output, printable, table
-from sms_traffic_async.errors import ConfigurationError, DeadlineExceeded, Rejected, SmsTrafficError
+from sms_traffic_async.errors import ConfigurationError, Rejected, SmsTrafficError
 from sms_traffic_async.messages import Message, Submission, Via
 from sms_traffic_async.session import SmsTraffic
 from sms_traffic_async.settings import SmtpOptions, Timeouts
@@ -169,7 +169,7 @@ async def _follow(sms: SmsTraffic, sandbox: Sandbox, row: _Row, output: Output) 
         row.end(str(update.status) if not update.error_text else f"{update.status} ({update.error_text})")
     except Rejected as error:
         row.end(f"refused ({error.code})")
-    except (DeadlineExceeded, TimeoutError):
+    except TimeoutError:  # of the wait for a letter, or DeadlineExceeded
         row.end("no final status in time", failed=True)
     except SmsTrafficError as error:
         row.end(type(error).__name__, failed=True)

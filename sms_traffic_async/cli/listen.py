@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -20,6 +20,9 @@ from sms_traffic_async.credentials import ENV_PREFIX, Environment
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import InboundMessage, StatusUpdate
 from sms_traffic_async.secrets import Secret
+
+if TYPE_CHECKING:
+    from sms_traffic_async.protocols.pushes import BadItem
 
 NAME = "listen"
 __all__ = ("NAME", "command")
@@ -101,7 +104,7 @@ class _Printer:
         self._print(_inbound_record("short_number", message), f"{message.sender}  {message.text}")
         return self._reply
 
-    async def quarantine(self, bad: Sequence[Any]) -> None:
+    async def quarantine(self, bad: Sequence[BadItem]) -> None:
         """What no handler can use."""
         for one in bad:
             self._print({"event": "bad", "reason": one.reason}, one.reason)

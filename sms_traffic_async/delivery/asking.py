@@ -7,15 +7,16 @@ of them wait, and none is asked about twice as often for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.delivery.schedule import Schedule
 from sms_traffic_async.delivery.values import Tracked
 from sms_traffic_async.errors import InvalidMessage, RequestError, RequestRefused
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.messages import StatusUpdate, Via
 from sms_traffic_async.telemetry import Telemetry, get_logger
 
@@ -67,7 +68,7 @@ class Asker:
         schedule: Schedule,
         learn: Callable[[Sequence[StatusUpdate]], bool],
         spoilt: Callable[[Tracked, InvalidMessage], None],
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
+        spawn: Spawn,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:

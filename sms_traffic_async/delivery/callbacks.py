@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.complaints import Complaints
 from sms_traffic_async.delivery.streams import StreamStats, UpdateStream
 from sms_traffic_async.delivery.values import TrackedUpdate
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.processing import processing
 from sms_traffic_async.telemetry import Telemetry, get_logger
 
@@ -46,7 +47,7 @@ class Callback:
         stream: UpdateStream,
         *,
         attempts: int,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[Any]],
+        spawn: Spawn,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:

@@ -7,10 +7,11 @@ next request. So there is no timer, and a request for each code only while codes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage, RequestError, RequestFailed, RequestRefused
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.messages import Submission
 
 __all__ = ("Checks", "Mark", "Reply")
@@ -59,7 +60,7 @@ class Checks:
         spawn: starts a task; its owner awaits it.
     """
 
-    def __init__(self, mark: Mark, *, spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[Any]]) -> None:
+    def __init__(self, mark: Mark, *, spawn: Spawn) -> None:
         self._mark = mark
         self._spawn = spawn
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
@@ -109,9 +110,10 @@ class Checks:
             reply = await self._mark(list(batch))
         except (InvalidMessage, RequestError) as error:
             if isinstance(error, InvalidMessage) and len(batch) > 1:
-                # One malformed id fails alone.
-                for one, futures in batch.items():
-                    await self._request({one: futures})
+                # One malformed id fails alone, and the others still share their requests.
+                ids, middle = list(batch), len(batch) // 2
+                for half in (ids[:middle], ids[middle:]):
+                    await self._request({one: batch[one] for one in half})
                 return
             for futures in batch.values():
                 _settle(futures, error)

@@ -23,6 +23,7 @@ from typing import Any, Self
 from sms_traffic_async.delivery.ordering import Recent
 from sms_traffic_async.errors import ConfigurationError, InboundNotTaken
 from sms_traffic_async.events import InboundTaken
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.messages import InboundMessage
 from sms_traffic_async.secrets import mask_phone, mask_text
 from sms_traffic_async.settings_tracking import InboundOptions
@@ -89,7 +90,7 @@ class Inbound:
         *,
         options: InboundOptions,
         telemetry: Telemetry,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[Any]],
+        spawn: Spawn,
         feed: Callable[[Inbound, datetime | None], Coroutine[Any, Any, None]] | None = None,
         listening: Callable[[bool], None] | None = None,
     ) -> None:
@@ -200,7 +201,7 @@ class Inbound:
         self._space.set()
         if self._reader is None:
             self._let_go()
-        if self._reader is not None:
+        else:
             self._reader.wake()
 
     # --- for the reader ---
@@ -252,6 +253,7 @@ class Inbound:
         for place in (self._given, self._queue):
             if item in place:
                 place.remove(item)
+                break  # the queue is long, and it is nearly never there
         one = item.message.message_id
         if one is not None:
             self._open.pop(one, None)

@@ -5,9 +5,8 @@ See ``tracker`` for the rules; this is the half that needs no caller.
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from sms_traffic_async.clock import Clock
@@ -18,6 +17,7 @@ from sms_traffic_async.delivery.store import Acked, Ended, Followed, Kept, Ledge
 from sms_traffic_async.delivery.streams import Readers
 from sms_traffic_async.delivery.values import Tracked, TrackedUpdate
 from sms_traffic_async.errors import InvalidMessage, StatusesNotTaken
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.messages import StatusUpdate, Submission
 from sms_traffic_async.settings_tracking import TrackingOptions
 from sms_traffic_async.statuses import MessageStatus
@@ -49,7 +49,7 @@ class Intake:
         *,
         options: TrackingOptions,
         poll_after: float,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[Any]],
+        spawn: Spawn,
         clock: Clock,
         telemetry: Telemetry,
         store: TrackingStore | None = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -18,6 +18,8 @@ import orjson
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.delivery.values import TrackedUpdate, lean
+from sms_traffic_async.errors import StorageClosed
+from sms_traffic_async.lifecycle import Spawn
 from sms_traffic_async.messages import StatusUpdate, Via
 from sms_traffic_async.statuses import DeliveryErrorCode, MessageStatus
 from sms_traffic_async.telemetry import get_logger
@@ -136,13 +138,7 @@ class Ledger:
         clock: for the pause after a failure.
     """
 
-    def __init__(
-        self,
-        store: TrackingStore,
-        *,
-        spawn: Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, store: TrackingStore, *, spawn: Spawn, clock: Clock) -> None:
         self._store = store
         self._spawn = spawn
         self._clock = clock
@@ -179,7 +175,10 @@ class Ledger:
         await future
 
     async def aclose(self) -> None:
-        """Write what is left, once, and close the store."""
+        """Write what is left, once, and close the store.
+
+        Whoever waits for what could not be written is told so.
+        """
         try:
             if self._task is not None and not self._task.done():
                 self._task.cancel()
@@ -187,6 +186,7 @@ class Ledger:
             while self._changes:
                 await self._save()
         finally:
+            self._fail(StorageClosed("the tracking store was closed before it had this"))
             await self._store.aclose()
 
     async def _write(self) -> None:

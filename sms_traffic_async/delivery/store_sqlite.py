@@ -11,7 +11,7 @@ import orjson
 
 from sms_traffic_async.clock import Clock
 from sms_traffic_async.delivery.store import Acked, Change, Ended, Followed, Kept, PartEnded, pack, unpack, unpack_part
-from sms_traffic_async.storage.sqlite import SqliteFile, StorageClosed
+from sms_traffic_async.storage.sqlite import SqliteFile, StorageClosed, StorageError
 
 __all__ = ("SqliteTracking",)
 
@@ -57,20 +57,27 @@ class SqliteTracking:
         Raises:
             ConfigurationError: another process has it open.
             StorageError: it cannot be read.
+
+        Cancellation: the file is closed again.
         """
-        self._file = await SqliteFile.open(self._path, migrations=MIGRATIONS)
+        file = await SqliteFile.open(self._path, migrations=MIGRATIONS)
         now = self._clock.wall()
 
         def load(connection: sqlite3.Connection) -> Kept:
             _purge(connection, now)
-            rows = connection.execute("SELECT body FROM finished ORDER BY at DESC LIMIT ?", (finished,)).fetchall()
-            return Kept(
-                followed=_followed(connection),
-                finished=[unpack(body) for (body,) in reversed(rows)],
-                unread=[unpack(body) for (body,) in connection.execute("SELECT body FROM unread ORDER BY place")],
-            )
+            try:
+                return _kept(connection, finished)
+            except (ValueError, TypeError) as error:  # its own words may quote the row
+                problem = type(error).__name__
+            raise StorageError(f"{self._path} holds what cannot be read: {problem}")
 
-        return await self._file.run(load)
+        try:
+            kept = await file.run(load)
+        except BaseException:
+            await file.aclose()
+            raise
+        self._file = file
+        return kept
 
     async def save(self, changes: Sequence[Change], /) -> None:
         """Keep changes, all or none."""
@@ -102,6 +109,15 @@ def _purge(connection: sqlite3.Connection, now: float) -> None:
         connection.execute("DELETE FROM unread")
     else:
         connection.execute("DELETE FROM unread WHERE place < ?", found)
+
+
+def _kept(connection: sqlite3.Connection, finished: int) -> Kept:
+    rows = connection.execute("SELECT body FROM finished ORDER BY at DESC LIMIT ?", (finished,)).fetchall()
+    return Kept(
+        followed=_followed(connection),
+        finished=[unpack(body) for (body,) in reversed(rows)],
+        unread=[unpack(body) for (body,) in connection.execute("SELECT body FROM unread ORDER BY place")],
+    )
 
 
 def _followed(connection: sqlite3.Connection) -> list[Followed]:

@@ -298,8 +298,13 @@ class UpdateStream:
         Returns:
             Nothing when no more comes.
 
+        Raises:
+            ConfigurationError: ``most`` is no such number, the block was not entered, or another task reads.
+
         Cancellation: harmless; nothing is lost.
         """
+        if type(most) is not int or most < 1:
+            raise ConfigurationError("most is a whole number greater than 0")
         if not self._open:
             raise ConfigurationError("enter it first: async with sms.updates() as updates")
         self.ack()

@@ -35,12 +35,14 @@ def share_of(settings: Settings, via: Via) -> tuple[str, float] | None:
     Requests a second (v2, v1, SOAP) or SMS parts a second (SMPP). Nothing of the name is secret.
     """
     credentials = settings.credentials
+    if via == "smtp":
+        return None
     if via == "smpp" and settings.smpp is not None:
         rate, name = settings.smpp.rate, settings.smpp.system_id or credentials.login
     elif via == "v2" and credentials.api_key is not None:
         rate, name = settings.http.rate, credentials.api_key.reveal().partition("/")[0]
     else:
-        rate, name = None if via == "smtp" else settings.http.rate, credentials.login
+        rate, name = settings.http.rate, credentials.login
         via = "v1"  # SOAP spends the same
     return None if rate is None or not name else (f"{via} {name}", rate)
 

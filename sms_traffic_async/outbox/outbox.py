@@ -75,6 +75,9 @@ class Outbox:
 
     and, here or in ``sms-traffic worker``, ``await outbox.run(sms)``.
 
+    Every call that asks the store or changes something in it raises ``StorageError`` where the store fails
+    (``StorageClosed`` where it is not open). Cancelled, a change may be made all the same.
+
     Args:
         where: a path, ``sqlite:///path``, ``postgresql://…``, or a ``Store``.
         encryption_key: Fernet keys, newest first: numbers and texts are kept encrypted.
@@ -277,8 +280,8 @@ class Outbox:
         Args:
             sms: the session.
             via: the protocol; ``None`` takes the session's first.
-            at_once: requests under way.
-            most: messages of a request (v2).
+            at_once: requests under way; ``None`` takes ``HttpOptions.in_flight`` for v2, and 64 for the others.
+            most: messages of a request (v2); ``None`` takes ``HttpOptions.batch``.
             lease: seconds (30). On PostgreSQL, what this worker has under way goes to another one when it was not heard
                 of for so long: it died, or stands still. It says so three times as often, however long a request takes.
             until_empty: return when nothing is pending and nothing is under way.
@@ -287,7 +290,7 @@ class Outbox:
 
         Raises:
             StorageClosed: the outbox was closed.
-            ConfigurationError: the session cannot be used.
+            ConfigurationError: the session cannot be used, or a number makes no sense.
 
         Cancellation: at once, or when the session that binds has closed; the next worker finds out about what is sent.
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any
+from datetime import datetime
 
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError
@@ -105,8 +105,8 @@ class SharedRate:
 
         await self._database.run(work, atomic=False)
 
-    async def _reserve(self, cost: float) -> tuple[float, Any]:
-        async def work(connection: Connection) -> tuple[float, Any]:
+    async def _reserve(self, cost: float) -> tuple[float, datetime]:
+        async def work(connection: Connection) -> tuple[float, datetime]:
             await self._make(connection)
             row = await connection.fetchrow(_TAKE, self.name, cost)
             if row is None:  # somebody emptied the table
@@ -125,5 +125,5 @@ class SharedRate:
             self._made = True
 
 
-async def _give_back(connection: Connection, name: str, cost: float, moment: Any) -> None:
+async def _give_back(connection: Connection, name: str, cost: float, moment: datetime) -> None:
     await connection.execute(_GIVE_BACK, name, cost, moment)

@@ -75,9 +75,9 @@ class Running:
 
     async def _stand(self, binder: Binder) -> None:
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(binder.run())]
+            helpers = [group.create_task(binder.run(), name="sms-traffic outbox binder")]
             if self._until_empty:
-                helpers.append(group.create_task(self._watch()))
+                helpers.append(group.create_task(self._watch(), name="sms-traffic outbox watch"))
             try:
                 await self._over.wait()
             finally:

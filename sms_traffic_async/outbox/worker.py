@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar, cast
 
+from sms_traffic_async.choice import configured
 from sms_traffic_async.clock import SYSTEM_CLOCK, Clock
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.messages import Via
@@ -66,7 +67,7 @@ class Worker:
         clock: time.
 
     Raises:
-        ConfigurationError: the lease is no number of seconds, or the session has no credentials.
+        ConfigurationError: a number that makes no sense, or the session has no credentials.
 
     Attributes:
         telemetry: counters ``outbox.*`` by state.
@@ -89,13 +90,15 @@ class Worker:
         self._lease = LEASE if lease is None else lease
         if type(self._lease) not in {int, float} or not 0 < self._lease < math.inf:
             raise ConfigurationError("lease is a number of seconds greater than 0")
+        _check_counts(at_once=at_once, most=most)
         self.via: Via = via or _first_of(sms)
         keyed = self.via == "v2"
         self._store = store
         self._sms = sms
         self._codec = codec
-        self._most = (most or settings.http.batch) if keyed else 1
-        self._at_once = at_once or (settings.http.in_flight if keyed else UNKEYED_AT_ONCE)
+        self._most = (settings.http.batch if most is None else most) if keyed else 1
+        unasked = settings.http.in_flight if keyed else UNKEYED_AT_ONCE
+        self._at_once = unasked if at_once is None else at_once
         self.telemetry: Telemetry = telemetry or Telemetry()
         self._clock = clock
         self._active: dict[str, Unit] = {}
@@ -146,7 +149,9 @@ class Worker:
     async def _work(self, gate: Gate, *, until_empty: bool) -> None:
         async with asyncio.TaskGroup() as group:
             helpers = [
-                group.create_task(one) for one in (self._hold(), self._following.follow(), self._following.catch_up())
+                group.create_task(self._hold(), name="sms-traffic outbox leases"),
+                group.create_task(self._following.follow(), name="sms-traffic outbox statuses"),
+                group.create_task(self._following.catch_up(), name="sms-traffic outbox catching up"),
             ]
             try:
                 await self._following.ready.wait()  # what is sent before is not followed
@@ -178,7 +183,7 @@ class Worker:
                     units = await self._claimed(1, free)
             for unit in units:
                 self._active[unit.token] = unit
-                group.create_task(self._carry(unit, gate))
+                group.create_task(self._carry(unit, gate), name="sms-traffic outbox unit")
             if units:
                 continue
             due = await self._tried(self._store.next_due)
@@ -310,11 +315,13 @@ def bare(error: BaseException) -> BaseException:
 
 
 def _first_of(sms: SmsTraffic) -> Via:
-    settings = sms.settings
-    if settings.credentials.api_key is not None:
-        return "v2"
-    if settings.smpp is not None:
-        return "smpp"
-    if settings.credentials.login is None:
+    available = configured(sms.settings)
+    if not available:
         raise ConfigurationError("the worker's session has no credentials")
-    return "v1"
+    return available[0]
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and (type(count) is not int or count < 1):
+            raise ConfigurationError(f"{name} is a whole number greater than 0")

@@ -7,10 +7,11 @@ error text: it may hold passwords and keys.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.account_values import change_account
@@ -23,8 +24,6 @@ from sms_traffic_async.sandbox.switches import Switches
 from sms_traffic_async.secrets import Secret
 
 __all__ = ("Beginning", "read_config")
-
-T = TypeVar("T")
 
 MOST_BYTES: Final = 1024 * 1024
 _TABLES: Final = ("switches", "pace", "outcomes", "accounts")
@@ -58,8 +57,8 @@ class Beginning:
         """
         accounts = Accounts.default(api_key=api_key, login=login, password=password)
         for number, given in enumerate(self.accounts):
-            place = f"{self.source}: accounts[{number}]"
-            _at(place, lambda given=given: _add_account(accounts, dict(given)))  # type: ignore[misc] # bound at once
+            with _at(f"{self.source}: accounts[{number}]"):
+                _add_account(accounts, dict(given))
         return accounts
 
 
@@ -80,21 +79,22 @@ def read_config(path: str | Path) -> Beginning:
         raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise ConfigurationError(f"{path.name} is not TOML") from None
-    return _at(path.name, lambda: _beginning(values, path.name))
+    with _at(path.name):
+        return _beginning(values, path.name)
 
 
 def _beginning(values: dict[str, Any], source: str) -> Beginning:
     _known(values, _TABLES)
-    return Beginning(
-        source=source,
-        switches=_at("switches", lambda: Switches().changed(_table(values.get("switches", {})))),
-        pace=_at("pace", lambda: _pace(_table(values["pace"]))) if "pace" in values else None,
-        outcomes=tuple(
-            _at(f"outcomes[{number}]", lambda one=one: _outcome(_table(one)))  # type: ignore[misc] # bound at once
-            for number, one in enumerate(_tables(values.get("outcomes", [])))
-        ),
-        accounts=tuple(_tables(values.get("accounts", []))),
-    )
+    with _at("switches"):
+        switches = Switches().changed(_table(values.get("switches", {})))
+    with _at("pace"):
+        pace = _pace(_table(values["pace"])) if "pace" in values else None
+    outcomes: list[NumberOutcome] = []
+    for number, one in enumerate(_tables(values.get("outcomes", []))):
+        with _at(f"outcomes[{number}]"):
+            outcomes.append(_outcome(one))
+    accounts = tuple(_tables(values.get("accounts", [])))
+    return Beginning(source=source, switches=switches, pace=pace, outcomes=tuple(outcomes), accounts=accounts)
 
 
 def _add_account(accounts: Accounts, values: dict[str, Any]) -> None:
@@ -107,13 +107,16 @@ def _add_account(accounts: Accounts, values: dict[str, Any]) -> None:
     elif password is not None:
         known.password = Secret(_word("password", password))
     change_account(known, values)
-    if pushes is not None or inbound is not None:
-        known.pushes = _at("pushes", lambda: changed(known.pushes, pushes or {}))
-        known.inbound = _at("inbound", lambda: changed(known.inbound, inbound or {}))
+    with _at("pushes"):
+        known.pushes = changed(known.pushes, pushes or {})
+    with _at("inbound"):
+        known.inbound = changed(known.inbound, inbound or {})
     for number, one in enumerate(departments):
-        _at(f"departments[{number}]", lambda one=one: _add_department(known, dict(one)))  # type: ignore[misc] # bound at once
+        with _at(f"departments[{number}]"):
+            _add_department(known, one)
     for number, one in enumerate(tokens):
-        _at(f"tokens[{number}]", lambda one=one: _add_token(accounts, known, dict(one)))  # type: ignore[misc] # bound at once
+        with _at(f"tokens[{number}]"):
+            _add_token(accounts, known, one)
 
 
 def _add_department(account: Account, values: dict[str, Any]) -> None:
@@ -162,10 +165,11 @@ def _outcome(values: dict[str, Any]) -> NumberOutcome:
     return NumberOutcome(suffix=suffix, course=cast("Any", course), code=code, note=note)
 
 
-def _at(place: str, work: Callable[[], T]) -> T:
+@contextmanager
+def _at(place: str) -> Generator[None]:
     """Name the place where something is wrong."""
     try:
-        return work()
+        yield
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}: {error}") from None
 

@@ -17,7 +17,7 @@ only inbound messages are.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -190,7 +190,7 @@ class Recording:
             await clock.sleep(self.seconds)
 
 
-def _action(sandbox: Sandbox, event: Event, began: float) -> Any:
+def _action(sandbox: Sandbox, event: Event, began: float) -> Callable[[], object]:
     platform = sandbox.platform
     if event["event"] == "inbound":
         names = {name: str(event[name]) for name in ("sender", "recipient", "text")}

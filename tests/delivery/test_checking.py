@@ -64,6 +64,14 @@ async def test_each_call_gets_its_own_answer() -> None:
         await checks.mark(sent())
 
 
+async def test_one_malformed_id_among_thousands_costs_a_few_requests() -> None:
+    checks, platform, _ = made()
+    ids = [*map(str, range(1_000, 4_000)), "bad", *map(str, range(4_000, 5_999))]
+    results = await asyncio.gather(*(checks.mark(one) for one in ids), return_exceptions=True)
+    assert [one for one, result in zip(ids, results, strict=True) if result is not None] == ["bad"]
+    assert len(platform.requests) <= 27  # two for each time that it is halved
+
+
 async def test_cancelled_and_closed_leaves_nobody_waiting() -> None:
     checks, platform, life = made()
     first = asyncio.create_task(checks.mark("1"))

@@ -18,7 +18,7 @@ from sms_traffic_async.errors import ConfigurationError, StatusesNotTaken
 from sms_traffic_async.messages import MOSCOW
 from sms_traffic_async.settings_tracking import TrackingOptions
 from sms_traffic_async.storage.sqlite import StorageError
-from tests.support.tracking import Rig, report, rig, sent
+from tests.support.tracking import Platform, Rig, report, rig, sent
 from tests.support.virtual_loop import VirtualClock, virtual
 
 pytestmark = [virtual, pytest.mark.usefixtures("no_tasks_left")]
@@ -242,6 +242,31 @@ async def test_a_store_that_fails_is_told_to_whoever_records_and_nothing_is_drop
         await asyncio.wait([recording])
     assert [type(change).__name__ for change in failing.saved] == ["Followed", "Ended", "Ended"]
     assert failing.closed
+
+
+async def test_closing_with_a_store_that_fails_leaves_nobody_waiting() -> None:
+    it = Rig(Platform(), Failing())
+    await it.tracker.open()
+    it.tracker.sent(sent("1"))
+    with pytest.raises(StorageError, match="disk full"):
+        await it.tracker.record([report("1", "Delivered")])
+    recording = asyncio.create_task(it.tracker.record([report("1", "Read")]))
+    await asyncio.sleep(0)  # it waits for the next try, a second from now
+    with pytest.raises(StorageError, match="disk full"):
+        await it.aclose()
+    assert recording in (await asyncio.wait([recording], timeout=60))[0]
+    assert isinstance(recording.exception(), StorageError)
+
+
+@pytest.mark.parametrize("body", ["not JSON", "[]", "{}"])
+async def test_a_file_that_cannot_be_read_is_said_and_closed_again(tmp_path: Path, body: str) -> None:
+    async with rig(store=store(tmp_path)):
+        pass
+    with closing(sqlite3.connect(tmp_path / "tracking.db")) as connection, connection:
+        connection.execute("INSERT INTO unread (event_id, body, at) VALUES ('1', ?, ?)", (body, VirtualClock().wall()))
+    for _ in range(2):  # the second time it is not "in use"
+        with pytest.raises(StorageError, match="holds what cannot be read"):
+            await store(tmp_path).open(finished=10)
 
 
 async def test_the_options_name_a_file_a_store_or_nothing(tmp_path: Path) -> None:

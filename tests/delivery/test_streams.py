@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,15 @@ async def test_what_was_not_acknowledged_goes_to_the_next_reader() -> None:
             assert [(await anext(updates)).message_id for _ in range(3)] == ["2", "3", "4"]
         async with it.tracker.updates() as updates:  # left in peace: the last counts as taken
             assert updates.stats.waiting == 0
+
+
+@pytest.mark.parametrize("most", [0, -1, True, 1.0])
+async def test_a_batch_is_of_one_at_least(most: Any) -> None:
+    async with rig() as it, it.tracker.updates() as updates:
+        deliver(it, "1")
+        with pytest.raises(ConfigurationError, match="most is a whole number"):
+            await updates.batch(most)
+        assert [update.message_id for update in await updates.batch(1)] == ["1"]  # nothing was taken or acknowledged
 
 
 async def test_a_second_reader_that_leaves_takes_nothing_from_the_first() -> None:

@@ -55,6 +55,18 @@ async def test_a_lease_is_a_number_of_seconds(tmp_path: Path, sandbox: Sandbox, 
     assert str(caught.value) == "lease is a number of seconds greater than 0"
 
 
+@pytest.mark.parametrize("name", ["at_once", "most"])
+@pytest.mark.parametrize("count", [0, -1, True, 1.5])
+async def test_what_is_sent_at_once_is_a_whole_number(tmp_path: Path, sandbox: Sandbox, name: str, count: Any) -> None:
+    async with (
+        Outbox(tmp_path / "o.db", clock=VirtualClock()) as outbox,
+        SmsTraffic(**sandbox.client_options(), clock=VirtualClock()) as sms,
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            await outbox.run(sms, until_empty=True, **{name: count})
+    assert str(caught.value) == f"{name} is a whole number greater than 0"
+
+
 async def test_a_delay_of_less_than_a_second_is_a_delay(tmp_path: Path) -> None:
     async with Outbox(tmp_path / "o.db", clock=VirtualClock()) as outbox:
         await outbox.store.add([entry("later", delay=0.5)])

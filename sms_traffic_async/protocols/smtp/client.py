@@ -98,7 +98,7 @@ class Smtp:
             message: what to send. Variant 1 carries a number and a text only.
             timeout: seconds for the whole call, repeats included.
             on_unknown: instead of the session's: ``resend`` repeats what may
-                have been taken, on the same server and at most three times.
+                have been taken, on the same server, up to three letters in all.
 
         Returns:
             A submission without ids: the letter was handed over, and ``node``

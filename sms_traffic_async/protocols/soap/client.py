@@ -77,7 +77,7 @@ class Soap:
                 ``params``, ``batch_name`` and ``local_time``.
             timeout: seconds for the whole call, repeats included.
             on_unknown: instead of the session's: ``resend`` repeats what may
-                have been taken, on the same server and at most three times.
+                have been taken, on the same server, up to three requests in all.
 
         Returns:
             What the platform took: one id for each part; none for a start more
