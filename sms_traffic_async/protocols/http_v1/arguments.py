@@ -69,6 +69,8 @@ class GroupKeywords(TypedDict, total=False):
 
     Attributes:
         originator: the sender; ``None`` takes the session's.
+        flash: shown at once and not kept; one part.
+        ignore_phone_format: bad numbers are queued **and billed** instead of refusing the request.
         rus: ``auto`` changes nothing in a text; 0 has the platform turn
             Cyrillic into Latin letters; 1 and 5 send it as it is.
         start_at: not before this time (aware), at most 3 days ahead.
@@ -81,6 +83,8 @@ class GroupKeywords(TypedDict, total=False):
     """
 
     originator: str | None
+    flash: bool
+    ignore_phone_format: bool
     rus: WantedRus
     start_at: datetime | None
     max_parts: int | None
@@ -95,14 +99,10 @@ class SendKeywords(GroupKeywords, total=False):
     """What ``v1.send`` takes by name.
 
     Attributes:
-        flash: shown at once and not kept; one part.
-        ignore_phone_format: bad numbers are queued **and billed** instead of refusing the request.
         with_push_id: have every message answered under its push id.
         delimiter: stands between individual messages; the library makes one, and proves either that it stands in none.
     """
 
-    flash: bool
-    ignore_phone_format: bool
     with_push_id: bool
     delimiter: str | None
 

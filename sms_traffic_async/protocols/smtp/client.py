@@ -17,7 +17,7 @@ from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.protocols.http.record import Outcome
-from sms_traffic_async.protocols.http_v1.arguments import SendArguments, SendKeywords, arguments_of
+from sms_traffic_async.protocols.http_v1.arguments import GroupKeywords, SendArguments, SendKeywords, arguments_of
 from sms_traffic_async.protocols.http_v1.models import Recipient, SendReply
 from sms_traffic_async.protocols.login import login_of
 from sms_traffic_async.protocols.series import Series
@@ -152,6 +152,37 @@ class Smtp:
         letters = self._letters(arguments)
         outcomes, count = await self._deliver(letters, timeout, on_unknown, None)
         return SendReply(outcomes=outcomes, requests=count)
+
+    async def send_group(
+        self,
+        group: str,
+        text: str,
+        *,
+        on_unknown: OnUnknown | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        **options: Unpack[GroupKeywords],
+    ) -> Submission:
+        """Hand one text for every number of a mailing list over to the mail server; variant 2 only.
+
+        Arguments are those of ``v1.send_group``.
+
+        Returns:
+            A submission without ids and without a number, as in ``submit``; its ``parts`` are those of one number.
+
+        Raises:
+            InvalidMessage: refused before any I/O.
+            ConfigurationError: ``SMS_TRAFFIC_ONLY_TO`` is set: nobody can say whom a list holds.
+            NotSent, Rejected, OutcomeUnknown: see ``SendError``.
+
+        Cancellation: as in ``submit``.
+        """
+        self._only_to.check_list()
+        letters = self._letters(SendArguments(group=group, text=text, **options))
+        del text, options  # as in submit
+        (outcome,), _ = await self._deliver(letters, timeout, on_unknown, None)
+        if isinstance(outcome, Submission):
+            return outcome
+        raise outcome
 
     def _letters(self, arguments: SendArguments) -> list[Letter] | InvalidMessage:
         settings = self._settings
