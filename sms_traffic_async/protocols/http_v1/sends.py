@@ -108,6 +108,7 @@ class V1Sends:
         if refused is not None:
             raise refused
         otherwise = chosen(on_unknown, self._settings.on_unknown)
+        self._calls.warn_of_short_validity(requests[0].options.validity)
         return await batching.batcher.send(batching.item(requests[0], otherwise, lane, timeout, expires_in))
 
     async def send(
@@ -217,6 +218,7 @@ class V1Sends:
         if refused is not None:
             raise refused
         calls = self._calls
+        calls.warn_of_short_validity(requests[0].options.validity)
         deliver = partial(
             Delivery,
             calls,

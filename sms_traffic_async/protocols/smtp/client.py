@@ -11,6 +11,7 @@ from functools import partial
 from typing import Unpack
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.complaints import ShortValidity
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Message, Submission
@@ -29,7 +30,7 @@ from sms_traffic_async.protocols.smtp.servers import Servers
 from sms_traffic_async.protocols.unkeyed import chosen
 from sms_traffic_async.settings import OnUnknown, Settings, call_seconds
 from sms_traffic_async.settings_mail import SmtpOptions
-from sms_traffic_async.telemetry import Telemetry
+from sms_traffic_async.telemetry import Telemetry, get_logger
 from sms_traffic_async.tls import default_context
 
 __all__ = ("Smtp",)
@@ -84,6 +85,7 @@ class Smtp:
             context=options.ssl_context,
         )
         self._only_to = OnlyTo.from_env()
+        self._short_validity = ShortValidity(get_logger("smtp"))
 
     async def submit(
         self,
@@ -187,7 +189,10 @@ class Smtp:
     def _letters(self, arguments: SendArguments) -> list[Letter] | InvalidMessage:
         settings = self._settings
         now = datetime.fromtimestamp(self._office.clock.wall(), UTC)
-        return self._maker.letters(arguments, originator=settings.originator, max_parts=settings.max_parts, now=now)
+        made = self._maker.letters(arguments, originator=settings.originator, max_parts=settings.max_parts, now=now)
+        if not isinstance(made, InvalidMessage):
+            self._short_validity.look_at(arguments.validity)
+        return made
 
     async def _deliver(
         self,
