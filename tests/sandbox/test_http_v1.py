@@ -170,7 +170,7 @@ async def test_codes_of_the_account(sandbox: Sandbox, v1: V1) -> None:
     assert await v1.code(phones=PHONE, message="x") == (439, "You can't send SMS by HTTP")
     account.allowed_ips = {"10.0.0.1"}
     assert await v1.code(operation="account") == (412, "Wrong IP")
-    account.allowed_ips = {"127.0.0.1"}
+    account.allowed_ips = {"127.0.0.0/24"}
     assert (await v1.call(operation="account")).findtext("account") == "0.49"
 
 
