@@ -355,6 +355,7 @@ class HttpV2:
         if refused is not None:
             raise refused
         calls = self._calls
+        calls.warn_of_short_validity(batch.request.validity)
         now = calls.clock.monotonic()
         delivery = Delivery(
             calls,
