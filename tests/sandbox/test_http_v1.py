@@ -140,8 +140,9 @@ async def test_refusals(sandbox: Sandbox, v1: V1, fields: dict[str, Any], code: 
 @pytest.mark.parametrize(
     "phones,code,text",
     [
-        ("79161112233 a\r\n79161112234 b", 422, 'Phone is missing in line "2"'),
-        ("79161112233 a\n\n79161112234 b", 422, 'Phone is missing in line "2"'),
+        ("79161112233 a\r\n79161112234 b", 422, 'Phone is missing in line "2": ""'),
+        ("79161112233 a\n\n79161112234 b", 422, 'Phone is missing in line "2": ""'),
+        ("79161112233 a\n text alone", 422, 'Phone is missing in line "2": " text alone"'),
         ("79161112233 a\n79161112234", 423, 'Message for phone "79161112234" is empty'),
         ("79161112233 a\n79161112234 ", 423, 'Message for phone "79161112234" is empty'),
         (
