@@ -143,7 +143,7 @@ DOCUMENTED: tuple[Row, ...] = (
      "Leave the number out until it subscribes."),
     (432, InvalidRecipient, "recipient", f'Blocked phone: "…"{_NOTHING}',
      "the number is blocked", 'Заблокированный номер телефона: "…". Ни одно сообщение не было отправлено.',
-     "Leave the number out, or have it unblocked in the cabinet."),
+     "Leave the number out, or ask your manager why it is blocked."),
     (433, Rejected, "request", "sms_id parameter is missing",
      "no message id was given", "Не указан параметр sms_id.",
      "Give at least one id."),

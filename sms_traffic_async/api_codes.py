@@ -105,7 +105,7 @@ _ACCESS_DENIED = ApiCode(
     platform_text="Access denied",
     meaning="the token may not do this",
     meaning_ru="Токену не разрешено это действие",
-    advice="Have the permission added to the token in the cabinet.",
+    advice="Ask the platform's support to add the permission to the token.",
 )
 _BAD_REQUEST = ApiCode(
     code=105,

@@ -1,4 +1,4 @@
-"""Warnings that do not flood a log: each sentence at most once a minute, with a count of what was left out."""
+"""Warnings that do not flood a log: at most once a minute with a count of what was left out, or once and no more."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 import time
 from collections.abc import Callable
 
-__all__ = ("Complaints",)
+__all__ = ("Complaints", "ShortValidity")
 
 _EVERY = 60.0
+SHORT_VALIDITY = 600
+"""Seconds."""
 
 
 class Complaints:
@@ -39,3 +41,25 @@ class Complaints:
             self._log.warning(sentence + " (and %d times more)", *values, left_out)
         else:
             self._log.warning(sentence, *values)
+
+
+class ShortValidity:
+    """Says once that operators may ignore or refuse a validity of less than ten minutes (document, ``timeout``).
+
+    Args:
+        log: where.
+    """
+
+    __slots__ = ("_log", "_told")
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told = False
+
+    def look_at(self, validity: int | None) -> None:
+        """Warn, if this is the first one that is so short."""
+        if validity is not None and validity < SHORT_VALIDITY and not self._told:
+            self._told = True
+            self._log.warning(
+                "a validity below %d s may be ignored or refused by operators; see expires_in", SHORT_VALIDITY
+            )

@@ -210,7 +210,7 @@ class AuthenticationFailed(Rejected):
 class PermissionDenied(Rejected):
     """The credential may not do this (HTTP 403, codes 419 and 439)."""
 
-    _next_step = "Have the permission given in the cabinet."
+    _next_step = "Ask your manager or the platform's support for the permission."
 
 
 class InsufficientFunds(Rejected):

@@ -23,6 +23,7 @@ from sms_traffic_async.errors import (
     RequestRefused,
     TemporarilyUnavailable,
 )
+from sms_traffic_async.protocols.http_v2.failures import WORDING
 from tests.support.exposure import pickled, shown
 
 # Document 2.3, "Коды ошибок API"; quoted examples of values are "…".
@@ -238,6 +239,14 @@ def test_the_text_says_where_what_and_what_next() -> None:
     )
     assert error.advice == "Top the account up; until then every send is refused."
     assert error.description == "Not enough funds to complete the operation"
+
+
+def test_keys_and_their_permissions_are_a_matter_for_the_platforms_support() -> None:
+    """Document, "HTTP API v2": support gives keys and changes what they may do; the cabinet does neither."""
+    denied = send_error(403, "Access denied")
+    assert type(denied) is PermissionDenied
+    said = (denied.advice, PermissionDenied("no").advice, WORDING.refused_advice, WORDING.forbidden_advice)
+    assert [("support" in advice, "cabinet" in advice) for advice in said] == [(True, False)] * 4
 
 
 # 403 and 429 of a body are not the HTTP statuses of the same number.

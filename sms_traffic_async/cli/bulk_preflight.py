@@ -25,6 +25,8 @@ __all__ = ("Preflight", "look")
 SHOWN = 10
 """Bad rows that are named; the result file has all."""
 TELL_EVERY = 5_000
+SPAM_AFTER = 4
+"""So often the platform takes one text to one number within an hour (document, status Rejected)."""
 _DIGEST_BYTES = 16
 
 
@@ -38,6 +40,7 @@ class Preflight:
         bad: that cannot be sent.
         named: line and reason of the first bad ones.
         duplicates: rows whose number and text stood in an earlier one.
+        spam: of those that are sent all the same, the fifth to a number and later ones.
         same_number: rows whose number stood in an earlier one, with another text.
         parts: SMS parts of all that can be sent.
         doubtful: rows of which the document leaves the parts open.
@@ -51,6 +54,7 @@ class Preflight:
     bad: int = 0
     named: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     duplicates: int = 0
+    spam: int = 0
     same_number: int = 0
     parts: int = 0
     doubtful: int = 0
@@ -70,6 +74,7 @@ class Preflight:
             "bad": self.bad,
             "bad_rows": [{"line": line, "reason": reason} for line, reason in self.named],
             "duplicates": self.duplicates,
+            "spam": self.spam,
             "same_number": self.same_number,
         }
 
@@ -114,10 +119,12 @@ def _count(
     if size.parts > (recipe.max_parts or most_parts):
         raise RowProblem(f"text: {size.parts} parts, and {recipe.max_parts or most_parts} are the most")
     number_again = seen.again(message.to)
-    if seen.again(message.to, message.text):
+    times = seen.again(message.to, message.text)
+    if times:
         found.duplicates += 1
         if skip_duplicates:
             return Fate.DUPLICATE
+        found.spam += times >= SPAM_AFTER
     elif number_again:
         found.same_number += 1
     found.parts += size.parts
@@ -140,7 +147,7 @@ class _Seen:
         for statement in (
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",
-            "CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+            "CREATE TABLE seen (digest BLOB PRIMARY KEY, times INTEGER) WITHOUT ROWID",
             "BEGIN",
         ):
             self._table.execute(statement)
@@ -149,7 +156,11 @@ class _Seen:
     def __exit__(self, *error: object) -> None:
         self._table.close()
 
-    def again(self, *words: str) -> bool:
-        """Whether the same was asked before."""
+    def again(self, *words: str) -> int:
+        """How often the same was asked before."""
         digest = hashlib.blake2b("\0".join(words).encode(), digest_size=_DIGEST_BYTES, key=self._key).digest()
-        return self._table.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,)).rowcount == 0
+        if self._table.execute("INSERT OR IGNORE INTO seen VALUES (?, 0)", (digest,)).rowcount:
+            return 0
+        self._table.execute("UPDATE seen SET times = times + 1 WHERE digest = ?", (digest,))
+        times: int = self._table.execute("SELECT times FROM seen WHERE digest = ?", (digest,)).fetchone()[0]
+        return times

@@ -41,6 +41,11 @@ def show_preflight(found: Preflight, recipe: Recipe, output: Output) -> None:
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         output.say(f"{name.ljust(width)}  {value}")
+    if found.spam:
+        output.note(
+            f"{found.spam:,} of the duplicates come too often: the platform rejects the fifth same text to a number "
+            "within an hour as spam"
+        )
     for line, reason in found.named:
         output.note(f"line {line}: {reason}")
     if found.bad > len(found.named):

@@ -87,7 +87,7 @@ def failed(name: str, target: str, error: BaseException) -> Check:
     elif isinstance(error, SmsTrafficError):
         code = exit_code(error)
         if code is Exit.CONFIGURATION:
-            fix = "check the credentials and the permissions of the account in the cabinet"
+            fix = "check the credentials; what they may do is a matter for the platform's support"
     elif isinstance(error, ssl.SSLError):
         said, fix = f"TLS fails: {error.reason or type(error).__name__}", "check that TLS is spoken at this port"
     elif isinstance(error, socket.gaierror):

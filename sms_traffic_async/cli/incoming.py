@@ -17,7 +17,8 @@ from sms_traffic_async.protocols.http_v1 import IncompleteIncoming
 NAME = "incoming"
 __all__ = ("NAME", "command")
 
-COLUMNS = ("sender", "recipient", "sent_at", "text")
+COLUMNS = ("sender", "sent_at", "text")
+"""The list does not say which number of the account was written to."""
 
 
 async def command(
@@ -55,7 +56,6 @@ def _record(message: InboundMessage) -> Mapping[str, Any]:
     return {
         "message_id": message.message_id,
         "sender": message.sender,
-        "recipient": message.recipient,
         "sent_at": message.sent_at,
         "received_at": message.received_at,
         "text": message.text,

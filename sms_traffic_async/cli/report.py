@@ -37,6 +37,12 @@ async def command(
     status: Annotated[Literal["delivered", "not_delivered", "read"] | None, Parameter(help="Only these.")] = None,
     subscriber: Annotated[str | None, Parameter(help="Only this number.")] = None,
     originator: Annotated[str | None, Parameter(help="Only this sender; case counts.")] = None,
+    channel: Annotated[
+        tuple[str, ...], Parameter(negative="", show_default=False, help="Only this channel; may be repeated.")
+    ] = (),
+    department: Annotated[
+        str | None, Parameter(help="Only this department's, by its login; '' is the main account alone.")
+    ] = None,
     field: Annotated[
         tuple[str, ...], Parameter(negative="", show_default=False, help="Fields in the order wanted; may be repeated.")
     ] = (),
@@ -62,6 +68,8 @@ async def command(
                     status=status,
                     subscriber=subscriber,
                     originator=originator,
+                    channels=channel or None,
+                    department=department,
                     fields=field or None,
                 )
             )

@@ -82,6 +82,15 @@ class OnlyTo:
                 advice=f"Add the number (or a prefix such as 7916*) to {ONLY_TO_VARIABLE}, or unset it in production.",
             )
 
+    def check_list(self) -> None:
+        """Refuse a whole mailing list while any number is: nobody here can say whom it holds.
+
+        Raises:
+            ConfigurationError: the guard is active.
+        """
+        if self.active:
+            raise ConfigurationError(f"{ONLY_TO_VARIABLE} is set: a whole mailing list cannot be checked against it")
+
     def refusal(self, phones: Iterable[str]) -> NotSent | None:
         """The refusal of the first number that is not allowed, without the frames that hold it."""
         if self.active:

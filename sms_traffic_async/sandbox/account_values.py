@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
 from sms_traffic_async.errors import ConfigurationError
-from sms_traffic_async.sandbox.accounts import Account
+from sms_traffic_async.sandbox.accounts import Account, allowed_network
 
 __all__ = ("ACCOUNT_FIELDS", "change_account")
 
@@ -38,6 +38,8 @@ def _read(name: str, value: Any) -> Any:
         items = cast("list[Any]", value) if isinstance(value, list) else [None]  # type: ignore[redundant-cast]
         if not all(isinstance(one, str) for one in items):
             raise ConfigurationError(f"{name} is a list of strings")
+        if name == "allowed_ips" and not all(map(allowed_network, items)):
+            raise ConfigurationError("allowed_ips holds addresses, and networks such as 192.0.2.0/24 (/8, /16 or /24)")
         return set(items)
     if name == "smpp_rate":
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0):

@@ -8,9 +8,11 @@ originators, and numbers that are blocked for it.
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.sandbox.mailing_lists import MailingLists
@@ -30,6 +32,7 @@ __all__ = (
     "Department",
     "Principal",
     "Token",
+    "allowed_network",
 )
 
 DEFAULT_API_KEY = "1837/sandboxKey4EgyP4gUCy2ajwffVchwaR"
@@ -49,11 +52,26 @@ REGISTERED = (
     "MyCompany",
     "SMS.Traffic",
     "787-35-95",
+    "СМС.ТРАФИК",
     "74957873595",
     "88001000258",
     "3299",
 )
 """The document's own examples of originators."""
+
+
+_NETWORKS = frozenset({8, 16, 24})
+
+
+@lru_cache(maxsize=256)
+def allowed_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """An address, or a network of a size of the document (SMPP: classes A, B, C); ``None`` if it is neither."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return None
+    fits = network.num_addresses == 1 or (network.version == 4 and network.prefixlen in _NETWORKS)
+    return network if fits else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,8 +141,8 @@ class Account:
         blocked: numbers refused with 432.
         departments: by their full login.
         http_allowed: ``False`` refuses every HTTP send with 439.
-        allowed_ips: where v1 and SOAP requests may come from, else 412, and binds, else ESME_RBINDFAIL; empty for
-            everywhere.
+        allowed_ips: where v1 and SOAP requests may come from, else 412, and binds, else ESME_RBINDFAIL: addresses, and
+            networks (/8, /16 and /24); empty for everywhere.
         smpp_rate: messages a second over SMPP; ``None`` takes ``Switches.smpp_rate``.
         lists: mailing lists of ``list.php`` and ``group``.
         email: the settings of sending by e-mail.
@@ -166,6 +184,16 @@ class Account:
     def affords(self, cost: Decimal) -> bool:
         """Whether the money suffices."""
         return self.balance + self.credit >= cost
+
+    def allows(self, ip: str) -> bool:
+        """Whether requests and binds may come from an address."""
+        if not self.allowed_ips or ip in self.allowed_ips:
+            return True
+        try:
+            address = ipaddress.ip_address(ip)
+        except ValueError:
+            return False
+        return any(network is not None and address in network for network in map(allowed_network, self.allowed_ips))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

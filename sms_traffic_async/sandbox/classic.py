@@ -98,8 +98,7 @@ def sign_in(platform: Platform, login: str | None, password: str | None, ip: str
     principal = platform.accounts.by_login(login, password)
     if principal is None:
         return refuse(411)
-    allowed = principal.account.allowed_ips
-    if allowed and ip not in allowed:
+    if not principal.account.allows(ip):
         return refuse(412)
     return principal
 

@@ -223,7 +223,7 @@ def _individual(phones: str, delimiter: str | None, flags: _Flags, note: Note) -
                 raise Refused(refuse(440))
         if not head:
             # As CRLF between two lines does: the line between CR and LF is empty.
-            raise Refused(refuse(422, line))
+            raise Refused(refuse(422, line, record[:40]))
         if not text:
             raise Refused(refuse(423, head))
         items.append(Item(to=head, text=text, push_id=push_id))

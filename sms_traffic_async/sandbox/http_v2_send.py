@@ -104,11 +104,12 @@ def _whole_request(call: Call, principal: Principal, body: SendBody) -> Refusal 
         return refuse(106)
     for line, destination in enumerate(body.destinations, 1):
         if not destination.to:
-            return refuse(422, line)
+            return refuse(422, line, (destination.text or "")[:40])
     if not body.message and not any(one.text for one in body.destinations):
         return refuse(405)
     originator = body.originator or account.default_originator
-    return check_originator(originator, account, "", call.platform.switches)
+    shown = check_originator(originator, account, "", call.platform.switches)
+    return shown if isinstance(shown, Refusal) else None
 
 
 def _schedule(call: Call, body: SendBody) -> _Schedule | Refusal:

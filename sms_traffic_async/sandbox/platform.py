@@ -93,18 +93,18 @@ class Platform:
         number = federal_number(draft.to) if switches.federal_numbers else draft.to
         if draft.to in account.blocked or number in account.blocked:
             return refuse(432, draft.to)
-        originator = draft.originator or account.default_originator
-        refusal = check_originator(originator, account, number, switches)
-        if refusal is not None:
-            return refusal
+        originator = check_originator(draft.originator or account.default_originator, account, number, switches)
+        if isinstance(originator, Refusal):
+            return originator
         air = draft.air or on_air(
             draft.text,
             number=draft.to,
             transliterate=draft.transliterate,
-            max_parts=1 if draft.flash else draft.max_parts,
+            max_parts=draft.max_parts,
             switches=switches,
             encoding=draft.encoding,
             reference_bytes=draft.reference_bytes,
+            flash=draft.flash,
         )
         if isinstance(air, Refusal):
             return air

@@ -33,7 +33,7 @@ _TEXTS: dict[int, str] = {
     419: "You are not allowed to use this route",
     420: 'Message "{}" is too long',
     421: "originator parameter is too long",
-    422: 'Phone is missing in line "{}"',
+    422: 'Phone is missing in line "{}": "{}"',
     423: 'Message for phone "{}" is empty',
     424: 'Message "{}" for phone "{}" is too long',
     425: 'Phone "{}" is too short. No messages has been sent',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from sms_traffic_async.errors import InvalidMessage
@@ -13,7 +14,8 @@ from sms_traffic_async.sandbox.clock import SandboxClock
 from sms_traffic_async.sandbox.numbers import is_russian
 from sms_traffic_async.sandbox.refusals import Refusal, refuse
 from sms_traffic_async.sandbox.switches import Switches
-from sms_traffic_async.text import GATEWAY, Encoding, segment, to_gateway
+from sms_traffic_async.text import GATEWAY, STANDARD, Encoding, segment, to_gateway
+from sms_traffic_async.text import transliterate as to_latin
 
 __all__ = ("AirEncoding", "AirText", "ReferenceBytes", "SpamFilter", "check_originator", "expand", "on_air")
 
@@ -25,6 +27,9 @@ HALF_DAY = 12 * HOUR
 
 ALPHANUMERIC_LONGEST = 11
 NUMERIC_LONGEST = 15
+
+_LOOK_ALIKES = str.maketrans("[]{}\\^~|€", "()()/'-!E")
+"""The document says that there are some, and not which ("Адрес отправителя")."""
 
 _PLACEHOLDER = re.compile(r"\[\[([^\[\]]+)\]\]")
 
@@ -82,16 +87,27 @@ class SpamFilter:
                 self._times.pop(key, None)
 
 
-def check_originator(originator: str, account: Account, number: str, switches: Switches) -> Refusal | None:
-    """The rule a sender breaks: 421 too long, 436 forbidden (unregistered, or digits to a Russian number)."""
-    numeric = originator.isascii() and originator.isdigit()
-    if len(originator) > (NUMERIC_LONGEST if numeric else ALPHANUMERIC_LONGEST):
+def check_originator(originator: str, account: Account, number: str, switches: Switches) -> str | Refusal:
+    """A sender as the phone shows it, or the rule it breaks.
+
+    421 is too long, once Cyrillic letters are Latin ones. 436 is forbidden: not registered (as it came, or as it is
+    shown), spaces at its ends, a character that the GSM alphabet has not, or digits to a Russian number.
+    """
+    shown, well_formed = _shown(originator)
+    numeric = shown.isascii() and shown.isdigit()
+    if len(shown) > (NUMERIC_LONGEST if numeric else ALPHANUMERIC_LONGEST):
         return refuse(421)
-    if not account.any_originator and originator not in account.originators:
+    registered = account.any_originator or not account.originators.isdisjoint((originator, shown))
+    if not (well_formed and registered) or (numeric and switches.numeric_originator_refused and is_russian(number)):
         return refuse(436, originator)
-    if numeric and switches.numeric_originator_refused and is_russian(number):
-        return refuse(436, originator)
-    return None
+    return shown
+
+
+@lru_cache(maxsize=256)  # the same few come with every message
+def _shown(originator: str) -> tuple[str, bool]:
+    """Cyrillic letters by transliteration, extension characters by look-alikes, and whether the rest may stand."""
+    shown = to_latin(originator).translate(_LOOK_ALIKES)
+    return shown, shown == shown.strip() and all(char in STANDARD.basic for char in shown)
 
 
 def expand(text: str, params: Mapping[str, str]) -> str:
@@ -113,29 +129,28 @@ def on_air(
     switches: Switches,
     encoding: AirEncoding = "auto",
     reference_bytes: ReferenceBytes = 1,
+    flash: bool = False,
 ) -> AirText | Refusal:
     """Measure a text, turned into Latin letters and cut where that was asked for.
 
-    What exceeds ``max_parts`` is cut in silence, or refused with 424 (switch U12).
-    ``gsm7`` puts a question mark where no scheme has a letter (v1 ``rus=0``).
+    What exceeds ``max_parts`` is cut in silence, or refused with 424 (switch U12): the first parts go out as they
+    were cut, so of a longer text one part holds 153 or 67 characters (document, ``max_parts``). A flash message is
+    one SMS of 160 or 70. ``gsm7`` puts a question mark where no scheme has a letter (v1 ``rus=0``).
     """
     if transliterate:
-        from sms_traffic_async.text import transliterate as to_latin
-
         text = to_latin(text)
     forced = Encoding.UCS2 if encoding == "ucs2" else None
     if encoding == "gsm7":
         text = "".join(char if char in GATEWAY else "?" for char in to_gateway(text))
         forced = Encoding.GSM7
+    cut = switches.max_parts == "cut"
     try:
-        segments = segment(
-            text,
-            max_parts=max_parts,
-            truncate=switches.max_parts == "cut",
-            encoding=forced,
-            reference_bytes=reference_bytes,
-        )
+        segments = segment(text, truncate=cut, encoding=forced, reference_bytes=reference_bytes, flash=flash)
     except InvalidMessage:
         # Too many parts; or U+0000, which no short message can carry.
         return refuse(424, text[:20], number)
+    if segments.count > max_parts:
+        if not cut:
+            return refuse(424, text[:20], number)
+        return AirText("".join(segments.texts[:max_parts]), segments.encoding.value, max_parts)
     return AirText(segments.text, segments.encoding.value, segments.count)

@@ -29,7 +29,8 @@ WANTED_ON_FAILURE: Final = 2
 WANTED_IN_BETWEEN: Final = 0x10
 NETWORK_TYPE: Final = 8
 """Document, "TLV network_error_code"."""
-DELIVERED: Final = "Delivered"
+DELIVERED: Final = frozenset({"Delivered", "Read", "Clicked", "Checked"})
+"""Who read a message, or told its code, has it."""
 
 
 class _Wanted(NamedTuple):
@@ -94,7 +95,7 @@ class Receipts:
     def _write(self, message: StoredMessage, one: _Wanted, status: str, error: int, at: float, *, final: bool) -> bool:
         asked = one.registered_delivery
         if final:
-            due = asked & WANTED == 1 or (asked & WANTED == WANTED_ON_FAILURE and status != DELIVERED)
+            due = asked & WANTED == 1 or (asked & WANTED == WANTED_ON_FAILURE and status not in DELIVERED)
         else:
             due = bool(asked & WANTED_IN_BETWEEN)
         if due:
@@ -120,11 +121,11 @@ def _receipt(
     shown = f"{int(one.part_id):x}" if ids == "case" else one.part_id
     submit = one.pdu
     text = (
-        f"id:{shown} sub:001 dlvrd:{int(status == DELIVERED):03d} submit date:{_minute(int(one.submitted_at // 60))} "
+        f"id:{shown} sub:001 dlvrd:{int(status in DELIVERED):03d} submit date:{_minute(int(one.submitted_at // 60))} "
         f"done date:{_minute(int(at // 60))} stat:{stat} err:{error:03d} text:{one.text}"
     )
     tlvs = _TLVS_HEAD[state] + (len(shown) + 1).to_bytes(2) + shown.encode() + b"\0"
-    if final and status != DELIVERED:
+    if final and status not in DELIVERED:
         tlvs += _REASON + error.to_bytes(2)
     return DeliverSm(
         source_addr_ton=submit.dest_addr_ton,

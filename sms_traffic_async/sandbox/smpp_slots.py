@@ -23,7 +23,7 @@ def sign_in(platform: Platform, bind: Bind, ip: str, note: Note) -> Principal | 
         note("system_id", "no such system_id, or another password", refused=True)
         return CommandStatus.ESME_RINVPASWD
     account = principal.account
-    if account.allowed_ips and ip not in account.allowed_ips:
+    if not account.allows(ip):
         # The document says that addresses can be limited, and not what others are told.
         note("bind", "comes from an address that the account does not allow", refused=True)
         return CommandStatus.ESME_RBINDFAIL

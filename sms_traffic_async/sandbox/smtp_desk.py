@@ -125,7 +125,7 @@ class Desk:
             return
         text = (letter.text or "").strip()
         # The sender is always the account's own: this variant cannot name one.
-        encoding: AirEncoding = "gsm7" if settings.transliterate else "ucs2"
+        encoding: AirEncoding = "gsm7" if settings.transliterate else "auto"
         order = Order(items=(Item(to=number, text=text),), encoding=encoding)
         placed = place(order, self._platform, arrive(principal=principal), note=note) if text else refuse(405)
         if isinstance(placed, Refusal):

@@ -147,7 +147,7 @@ def read_individual(body: Element, switches: Switches, note: Note) -> Order:
         pair = Fields(element, frozenset({"Phone", "Message"}), note, "IndividualSms/Pairs/")
         phone, message = (pair.text("Phone") or "").strip(), pair.text("Message")
         if not phone:
-            raise Refused(refuse(422, line))
+            raise Refused(refuse(422, line, (message or "")[:40]))
         if not message:
             raise Refused(refuse(423, phone))
         items.append(Item(to=phone, text=message))

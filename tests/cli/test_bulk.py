@@ -187,6 +187,19 @@ def test_a_look_sends_nothing_and_needs_no_credentials(cli: Command, platform: P
     assert [path.name for path in tmp_path.iterdir()] == ["orders.csv"]
 
 
+def test_the_fifth_same_text_to_a_number_is_warned_of(cli: Command, platform: Platform, tmp_path: Path) -> None:
+    """The platform rejects it as spam (document, status Rejected): told before anything is sent, and true."""
+    file = tmp_path / "orders.csv"
+    file.write_text("to,text\n" + "79161110000,Latin\n" * 6 + "79161110001,Latin\n" * 4)
+    (look,) = cli("bulk", str(file), "--dry-run", "--json").records
+    assert (look["duplicates"], look["spam"], look["to_send"]) == (8, 0, 2)
+    done = cli("bulk", str(file), "--yes", "--duplicates", "send")
+    assert "2 of the duplicates come too often: the platform rejects the fifth same text" in done.err
+    assert "10 accepted" in done.out
+    courses = platform.do(lambda sandbox: [message.course for message in sandbox.messages])
+    assert sorted(courses) == ["delivered"] * 8 + ["rejected"] * 2
+
+
 @pytest.mark.parametrize(
     "content,options,said",
     [

@@ -276,7 +276,10 @@ def test_incoming(cli: Command, platform: Platform) -> None:
     future = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     assert cli("incoming", "--since", future, "--json").out == ""
     # What a subscriber writes is printed as it came: no emoji is made of it.
-    assert "СТОП :+1:" in cli("incoming").out
+    shown = cli("incoming").out
+    assert "СТОП :+1:" in shown
+    # The list has no number of the account (document, operation=incoming): a column for it would always be empty.
+    assert shown.split("\n", 1)[0].split() == ["sender", "sent_at", "text"]
 
 
 def test_report(cli: Command, tmp_path: Path) -> None:
@@ -305,6 +308,12 @@ def test_report(cli: Command, tmp_path: Path) -> None:
     unwritable = cli("report", *only, "--to", str(tmp_path / "no" / "report.csv"))
     assert unwritable.code == 1
     assert "there is no such folder" in " ".join(unwritable.err.split())
+
+    mine = ("report", *only, "--field", "id", "--json", "--department")
+    assert [len(cli(*mine, login).records) for login in ("", "sandbox:sales")] == [1, 0]
+    seen = [cli("report", *only, "--json", *channels).records for channels in (["--channel", "viber"],
+            ["--channel", "viber", "--channel", "sms"])]  # fmt: skip
+    assert [len(rows) for rows in seen] == [0, 1]
 
     nothing = cli("report", "--since", "1h", "--subscriber", "79990000000")
     assert (nothing.code, nothing.out) == (0, "")

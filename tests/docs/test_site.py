@@ -41,6 +41,12 @@ def test_the_reference_shows_every_public_name() -> None:
     assert not [name for name in public if id(value_of(name)) not in known and not name.endswith("__version__")]
 
 
+def test_a_page_of_the_reference_shows_a_name_once() -> None:
+    for page in (ROOT / "docs" / "api").glob("*.md"):
+        names = re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert len(names) == len(set(names)), page.name
+
+
 def test_the_reference_shows_methods() -> None:
     """A filter without an exclamation mark keeps nothing but what it names: it once hid every method."""
     options = SITE["plugins"]["mkdocstrings"]["handlers"]["python"]["options"]

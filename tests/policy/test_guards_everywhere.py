@@ -89,8 +89,9 @@ async def test_a_list_whose_numbers_nobody_knows_is_not_sent_to(
 ) -> None:
     monkeypatch.setenv(ONLY_TO_VARIABLE, LISTED)
     async with session(sandbox) as sms:
-        with pytest.raises(ConfigurationError, match=ONLY_TO_VARIABLE):
-            await sms.v1.send_group("everybody", "x")
+        for ways_in in (sms.v1, sms.smtp):
+            with pytest.raises(ConfigurationError, match=ONLY_TO_VARIABLE):
+                await ways_in.send_group("everybody", "x")
     assert not sandbox.accepted
 
 

@@ -39,7 +39,7 @@ price = 1.25
 credit = 100
 any_originator = true
 smpp_rate = 5
-allowed_ips = ["127.0.0.1"]
+allowed_ips = ["127.0.0.1", "192.0.2.0/24"]
 pushes = { url = "http://127.0.0.1:8000/statuses", form = "form", retries = { pauses = [1, 2] } }
 inbound = { url = "http://127.0.0.1:8000/inbound", charset = "utf-8" }
 
@@ -81,7 +81,7 @@ def check(sandbox: Sandbox) -> None:
     assert (own.balance, own.price, own.blocked) == (Decimal("12.50"), Decimal("0.50"), {"79160000000"})
     assert own.originators == {"Shop", "SMSTraffic"}
     assert (agency.price, agency.credit, agency.smpp_rate) == (Decimal("1.25"), Decimal(100), 5)
-    assert agency.allowed_ips == {"127.0.0.1"}
+    assert agency.allowed_ips == {"127.0.0.1", "192.0.2.0/24"}
     assert (agency.pushes.url, agency.pushes.form) == ("http://127.0.0.1:8000/statuses", "form")
     assert tuple(agency.pushes.retries.pauses) == (1, 2)
     assert agency.inbound.charset == "utf-8"

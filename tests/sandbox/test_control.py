@@ -171,6 +171,8 @@ async def test_faults(sandbox: Sandbox, client: Foreign) -> None:
         ("PATCH", "accounts/sandbox", {"blocked": "79161112233"}),
         ("PATCH", "accounts/sandbox", {"blocked": [79161112233]}),
         ("PATCH", "accounts/sandbox", {"any_originator": 1}),
+        ("PATCH", "accounts/sandbox", {"allowed_ips": ["office"]}),
+        ("PATCH", "accounts/sandbox", {"allowed_ips": ["192.0.2.0/25"]}),
         ("GET", "messages?q=colour:red", None),
         ("GET", "messages?limit=many", None),
         ("GET", "messages?limit=1001", None),

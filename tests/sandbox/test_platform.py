@@ -144,6 +144,41 @@ def test_a_numeric_sender_abroad_is_fine(platform: Platform) -> None:
     assert take(platform, originator="3299").originator == "3299"
 
 
+@pytest.mark.parametrize(
+    "originator, shown",
+    [
+        # The document's own examples.
+        ("MyCompany", "MyCompany"),
+        ("787-35-95", "787-35-95"),
+        ("SMS.Traffic", "SMS.Traffic"),
+        ("СМС.ТРАФИК", "SMS.TRAFIK"),
+        # Extension characters become look-alikes, one for one; which ones is not documented.
+        ("[Co] {a}", "(Co) (a)"),
+        ("a\\b^~|€", "a/b'-!E"),
+        ("Ñandú Ø_§", 436),  # ú is not in the alphabet
+        ("Ñandù Ø_§", "Ñandù Ø_§"),
+        # Cyrillic letters grow.
+        ("ЩитОхраны", 421),
+        (" MyCompany", 436),
+        ("MyCompany ", 436),
+        ("☺", 436),
+    ],
+)
+def test_senders_as_the_phone_shows_them(platform: Platform, originator: str, shown: str | int) -> None:
+    platform.accounts.get().any_originator = True
+    if isinstance(shown, int):
+        assert refused(platform, originator=originator) == shown
+    else:
+        assert take(platform, originator=originator).originator == shown
+
+
+def test_a_sender_is_registered_as_it_is_written_or_as_it_is_shown(platform: Platform) -> None:
+    assert take(platform, originator="СМС.ТРАФИК").originator == "SMS.TRAFIK"
+    assert refused(platform, originator="Аптека") == 436
+    platform.accounts.get().originators.add("Apteka")
+    assert take(platform, originator="Аптека").originator == "Apteka"
+
+
 def test_any_number_may_be_asked_for(platform: Platform) -> None:
     assert take(platform, "123", any_number=True).to == "123"
 
@@ -190,6 +225,25 @@ def test_what_exceeds_max_parts_is_cut_or_refused(platform: Platform) -> None:
     platform.switches = replace(platform.switches, max_parts="refuse")
     assert refused(platform, text="a" * 500, max_parts=2) == 424
     assert take(platform, text="a" * 500, max_parts=4).parts == 4
+
+
+@pytest.mark.parametrize("letter, given, kept", [("a", 161, 153), ("a", 160, 160), ("п", 71, 67), ("п", 70, 70)])
+def test_of_a_longer_text_the_first_part_is_kept_as_it_was_cut(
+    platform: Platform, letter: str, given: int, kept: int
+) -> None:
+    """Document, ``max_parts``: a part of several holds 153 or 67, and the first of them go out."""
+    message = take(platform, text=letter * given, max_parts=1)
+    assert (message.parts, message.text) == (1, letter * kept)
+
+
+def test_the_whole_text_decides_about_the_encoding(platform: Platform) -> None:
+    message = take(platform, text="a" * 153 + "€", max_parts=1)
+    assert (message.encoding, message.text) == ("ucs2", "a" * 67)
+
+
+@pytest.mark.parametrize("letter, given, kept", [("a", 161, 160), ("п", 71, 70)])
+def test_a_flash_message_is_one_sms(platform: Platform, letter: str, given: int, kept: int) -> None:
+    assert take(platform, text=letter * given, flash=True).text == letter * kept
 
 
 def test_transliteration(platform: Platform) -> None:

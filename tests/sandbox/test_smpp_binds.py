@@ -71,11 +71,13 @@ async def test_no_money(sandbox: Sandbox) -> None:
         assert await esme.bind() == 0
 
 
-async def test_other_addresses(sandbox: Sandbox) -> None:
-    sandbox.accounts.get().allowed_ips = {"10.0.0.1"}
+@pytest.mark.parametrize("ours", ["127.0.0.1", "127.0.0.0/8", "127.0.0.0/16", "127.0.0.0/24"])
+async def test_other_addresses(sandbox: Sandbox, ours: str) -> None:
+    """The document limits binds to addresses and to networks of classes A, B and C."""
+    sandbox.accounts.get().allowed_ips = {"10.0.0.1", "10.0.0.0/8"}
     async with Esme(sandbox) as esme:
         assert await esme.bind() == BIND_FAILED
-        sandbox.accounts.get().allowed_ips.add("127.0.0.1")
+        sandbox.accounts.get().allowed_ips.add(ours)
         assert await esme.bind() == 0
 
 

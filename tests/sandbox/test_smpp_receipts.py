@@ -87,6 +87,23 @@ async def test_registered_delivery(sandbox: Sandbox, registered: int, ending: st
         assert await esme.silent()
 
 
+@pytest.mark.parametrize("status", ["Checked", "Read", "Clicked"])
+async def test_more_than_delivered_is_no_negative_receipt(sandbox: Sandbox, status: str) -> None:
+    """As where a code is checked before the phone has reported: no reason, and nothing for who asked for failures."""
+    async with Esme(sandbox) as esme:
+        assert await esme.bind() == 0
+        await esme.sent(to=b"79161119031")
+        await esme.sent(to=b"79161119031", registered=2)
+        await sandbox.advance(5)
+        for message in sandbox.messages:
+            sandbox.platform.life.reach(message, status)
+        receipt = await esme.delivered()
+        assert await esme.silent()
+    assert b" dlvrd:001 " in receipt.text
+    assert b" stat:DELIVRD err:000 " in receipt.text
+    assert receipt.tlvs.keys() == {0x0427, 0x001E}
+
+
 async def test_what_is_not_latin_is_shown_as_question_marks(sandbox: Sandbox) -> None:
     async with Esme(sandbox) as esme:
         assert await esme.bind() == 0

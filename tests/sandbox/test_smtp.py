@@ -175,6 +175,9 @@ async def test_cyrillic_by_the_accounts_setting(sandbox: Sandbox) -> None:
     await deliver(sandbox, letter_of("Привет\r\nснова", to, charset="koi8-r", cte="8bit"))
     await deliver(sandbox, letter_of("Привет", to, charset="windows-1251", cte="quoted-printable"))
     assert [message.text for message in sandbox.messages] == ["Privet", "Привет\nснова", "Привет"]
+    await deliver(sandbox, letter_of("a" * 160, to))
+    encodings = [(message.encoding, message.parts) for message in sandbox.messages]
+    assert encodings == [("gsm7", 1), ("ucs2", 1), ("ucs2", 1), ("gsm7", 1)], "the setting is about Cyrillic"
     assert not sandbox.findings
 
 

@@ -279,7 +279,7 @@ async def test_the_wsdl(sandbox: Sandbox) -> None:
         (
             f"<IndividualSms><Options>{LOGIN}</Options><Pairs><Message>x</Message></Pairs></IndividualSms>",
             "422",
-            'Phone is missing in line "1"',
+            'Phone is missing in line "1": "x"',
         ),
         (f"<IndividualSms><Options>{LOGIN}</Options></IndividualSms>", "403", "phones parameter is missing"),
     ],

@@ -191,6 +191,25 @@ def test_every_error_code_has_a_number() -> None:
     assert [table[f"90{code:02d}"].code for code in range(1, 18)] == list(range(1, 18))
 
 
+@pytest.mark.parametrize(
+    "ip, allowed",
+    [
+        ("192.0.2.7", True),
+        ("192.0.3.7", False),
+        ("10.1.2.3", True),
+        ("10.2.0.1", False),
+        ("::1", True),
+        ("::2", False),
+        ("somewhere", False),
+    ],
+)
+def test_addresses_and_networks(ip: str, allowed: bool) -> None:
+    account = Account(login="main", password=Secret("pw"))
+    assert account.allows(ip), "everywhere by default"
+    account.allowed_ips = {"192.0.2.0/24", "10.1.0.0/16", "::1", "what no address is", "10.2.0.0/15"}
+    assert account.allows(ip) is allowed
+
+
 def test_accounts_know_who_asks() -> None:
     accounts = Accounts.default(api_key="1/a", login="main", password="pw")
     department = accounts.get("main").add_department("sub", "pw2", roles=())

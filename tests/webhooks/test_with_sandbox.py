@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from tests.sandbox.push_kit import PHONE, START, deliver
 from tests.support.virtual_loop import VirtualClock, virtual
 from tests.webhooks.kit import SECRET, Application
 from tests.webhooks.test_servers import SERVERS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
 
 pytestmark = virtual
 servers = pytest.mark.parametrize("server", [name for name in SERVERS if name != "raw"])
@@ -76,6 +80,24 @@ async def test_inbound(server: str, method: Any, charset: Any, application: Appl
         (PHONE, "Где заказ №5? Привет & пока=1")
     ] * 2
     assert sandbox.pushes.stats.failed == 0
+
+
+async def test_the_urls_of_the_documentation(application: Application, sandbox: Sandbox) -> None:
+    """As the page gives them, so that a message to a short number says which one it was."""
+    templates = dict(re.findall(r"\| (inbound messages|short numbers), GET \| `https://your.host/sms(/[^`]+)`", PAGE))
+    assert [template.partition("?")[2] for template in templates.values()] == [INBOUND_TEMPLATE, SHORT_TEMPLATE]
+    async with SERVERS["uvicorn"](receiver(application)) as url:
+        inbound, short = (url + template.replace("SECRET", SECRET) for template in templates.values())
+        sandbox.accounts.get().inbound = InboundSettings(
+            smpp=False, url=inbound, method="GET", short_numbers=(ShortNumber(number="3299", url=short, method="GET"),)
+        )
+        for recipient in ("79990000000", "3299"):
+            sandbox.platform.inbound(sender=PHONE, recipient=recipient, text="Баланс")
+        await sandbox.advance("1m")
+    assert [(message.text, message.short_number) for message in application.messages] == [
+        ("Баланс", None),
+        ("Баланс", "3299"),
+    ]
 
 
 @servers

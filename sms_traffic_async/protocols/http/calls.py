@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from sms_traffic_async.api_codes import TEMPORARY
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.complaints import ShortValidity
 from sms_traffic_async.errors import NotSent, RequestFailed
 from sms_traffic_async.policy.attempts import QUERY, Attempt, CallRules, History, Operation, Verdict
 from sms_traffic_async.policy.limits import Pauses
@@ -31,9 +32,6 @@ from sms_traffic_async.telemetry import Telemetry, get_logger
 __all__ = ("HttpCalls",)
 
 T = TypeVar("T")
-
-SHORT_VALIDITY = 600
-"""Seconds."""
 
 _log = get_logger("http")
 
@@ -74,7 +72,7 @@ class HttpCalls:
         self.wording = wording
         self.query_rules: CallRules = self.counted_per_node(QUERY)
         self._by_name = {node.name: node for node in settings.nodes}
-        self._warned = False
+        self._short_validity = ShortValidity(_log)
 
     def paused(self, operation: Operation) -> float | None:
         """Seconds for which the platform wants no such calls; ``None`` while it does."""
@@ -95,10 +93,8 @@ class HttpCalls:
         return self.clock.monotonic() + call_seconds(timeout, self.settings.timeouts.deadline)
 
     def warn_of_short_validity(self, validity: int | None) -> None:
-        """Say once that operators may ignore or refuse a validity of less than ten minutes (document, ``timeout``)."""
-        if validity is not None and validity < SHORT_VALIDITY and not self._warned:
-            self._warned = True
-            _log.warning("a validity below %d s may be ignored or refused by operators; see expires_in", SHORT_VALIDITY)
+        """See ``ShortValidity``."""
+        self._short_validity.look_at(validity)
 
     def refused_before(self, node: str, operation: str, now: float) -> Attempt | None:
         """The refusal of this credential a moment ago, as an attempt without I/O; ``None`` to ask the platform."""

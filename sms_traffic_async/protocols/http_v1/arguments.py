@@ -39,7 +39,7 @@ from sms_traffic_async.protocols.unkeyed_arguments import (
     start_problem,
 )
 from sms_traffic_async.secrets import mask_text
-from sms_traffic_async.text import Rus, choose_rus, estimate_v1
+from sms_traffic_async.text import Rus, choose_rus, estimate_v1, v1_max_characters
 
 __all__ = (
     "GroupKeywords",
@@ -69,6 +69,8 @@ class GroupKeywords(TypedDict, total=False):
 
     Attributes:
         originator: the sender; ``None`` takes the session's.
+        flash: shown at once and not kept; one part.
+        ignore_phone_format: bad numbers are queued **and billed** instead of refusing the request.
         rus: ``auto`` changes nothing in a text; 0 has the platform turn
             Cyrillic into Latin letters; 1 and 5 send it as it is.
         start_at: not before this time (aware), at most 3 days ahead.
@@ -81,6 +83,8 @@ class GroupKeywords(TypedDict, total=False):
     """
 
     originator: str | None
+    flash: bool
+    ignore_phone_format: bool
     rus: WantedRus
     start_at: datetime | None
     max_parts: int | None
@@ -95,14 +99,10 @@ class SendKeywords(GroupKeywords, total=False):
     """What ``v1.send`` takes by name.
 
     Attributes:
-        flash: shown at once and not kept; one part.
-        ignore_phone_format: bad numbers are queued **and billed** instead of refusing the request.
         with_push_id: have every message answered under its push id.
         delimiter: stands between individual messages; the library makes one, and proves either that it stands in none.
     """
 
-    flash: bool
-    ignore_phone_format: bool
     with_push_id: bool
     delimiter: str | None
 
@@ -168,6 +168,11 @@ def requests_of(
     ids = arguments.want_ids
     if ids is None:
         ids = arguments.start_at is None or arguments.start_at - now <= NO_IDS_AFTER
+    if arguments.truncate and arguments.text is not None:
+        rus = _rus(arguments, arguments.text)
+        if isinstance(rus, InvalidMessage):
+            return rus
+        arguments.text = _taken(arguments, arguments.text, rus)
     if arguments.group is not None:
         return _to_group(arguments, ids=ids)
     recipients = _recipients(arguments)
@@ -179,7 +184,8 @@ def requests_of(
         rus = _rus(arguments, text)
         if isinstance(rus, InvalidMessage):
             return rus
-        member = _member(arguments, index, text or "", rus, to=recipient.to, push_id=recipient.push_id)
+        text = _taken(arguments, text or "", rus)
+        member = _member(arguments, index, text, rus, to=recipient.to, push_id=recipient.push_id)
         if isinstance(member, InvalidMessage):
             return member
         by_rus.setdefault(rus, []).append(member)
@@ -244,6 +250,13 @@ def _rus(arguments: SendArguments, text: str | None) -> Rus | InvalidMessage:
     if not all(carries(charset, other) for other in others):
         return InvalidMessage("originator", "a character outside windows-1251", "cannot go with rus=0 and 1; rus=5 can")
     return arguments.rus
+
+
+def _taken(arguments: SendArguments, text: str, rus: Rus) -> str:
+    """As much of a text that is to be cut as the platform takes to cut; longer ones are refused (420, 424)."""
+    if not arguments.truncate:
+        return text
+    return text[: v1_max_characters(rus, two_byte_concat=arguments.two_byte_concat)]
 
 
 def _to_group(arguments: SendArguments, *, ids: bool) -> list[SendRequest] | InvalidMessage:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Unpack
 
-from sms_traffic_async.errors import ConfigurationError, InvalidMessage
+from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.protocols.flight import Slot
@@ -108,6 +108,7 @@ class V1Sends:
         if refused is not None:
             raise refused
         otherwise = chosen(on_unknown, self._settings.on_unknown)
+        self._calls.warn_of_short_validity(requests[0].options.validity)
         return await batching.batcher.send(batching.item(requests[0], otherwise, lane, timeout, expires_in))
 
     async def send(
@@ -177,8 +178,7 @@ class V1Sends:
 
         Cancellation: as in ``submit``.
         """
-        if self._only_to.active:
-            raise ConfigurationError("SMS_TRAFFIC_ONLY_TO is set: a whole mailing list cannot be checked against it")
+        self._only_to.check_list()
         requests = self._read(SendArguments(group=group, text=text, **options))
         del text, options  # as in submit
         series = await self._run(requests, timeout, on_unknown)
@@ -218,6 +218,7 @@ class V1Sends:
         if refused is not None:
             raise refused
         calls = self._calls
+        calls.warn_of_short_validity(requests[0].options.validity)
         deliver = partial(
             Delivery,
             calls,

@@ -224,7 +224,7 @@ class HttpV2:
         """Tell the platform that the subscriber used what was sent (status ``Checked``); idempotent.
 
         Args:
-            ids: of messages not older than 3 days; 5,000 go into one request.
+            ids: 5,000 go into one request. v1 takes messages of 3 days; of v2 the document does not say.
             timeout: seconds for all of it.
 
         Returns:
@@ -355,6 +355,7 @@ class HttpV2:
         if refused is not None:
             raise refused
         calls = self._calls
+        calls.warn_of_short_validity(batch.request.validity)
         now = calls.clock.monotonic()
         delivery = Delivery(
             calls,

@@ -29,8 +29,8 @@ SEND = "v2.send"
 WORDING = Wording(
     refused="the API key was not accepted",
     forbidden="the token may not send",
-    refused_advice="Check the API key with your manager; do not go on trying.",
-    forbidden_advice="Have the permission added to the token.",
+    refused_advice="Check the API key with the platform's support, by its half before the slash; do not go on trying.",
+    forbidden_advice="Ask the platform's support to add the permission to the token.",
 )
 
 

@@ -22,6 +22,7 @@ from typing import Final, TypeAlias
 
 from sms_traffic_async.addresses import parse_originator
 from sms_traffic_async.capabilities import uncarried
+from sms_traffic_async.complaints import ShortValidity
 from sms_traffic_async.errors import InvalidMessage
 from sms_traffic_async.message_rules import number_problem, originator_problem
 from sms_traffic_async.messages import Message
@@ -29,6 +30,7 @@ from sms_traffic_async.protocols.smpp.submits import SubmitSm
 from sms_traffic_async.protocols.smpp.template import SubmitTemplate
 from sms_traffic_async.protocols.smpp.times import format_relative
 from sms_traffic_async.secrets import mask_text
+from sms_traffic_async.telemetry import get_logger
 from sms_traffic_async.text import ESM_CLASS_UDHI, GATEWAY, Encoding, segment
 from sms_traffic_async.text.limits import cut, encode_ucs2, pieces, rules
 from sms_traffic_async.text.parts import Segments
@@ -86,6 +88,7 @@ class Outgoing:
         "_reference_bytes",
         "_registered",
         "_rules",
+        "_short_validity",
         "_templates",
     )
 
@@ -110,6 +113,7 @@ class Outgoing:
         )
         self._templates: dict[tuple[str | None, int | None], SubmitTemplate] = {}
         self._plain: SubmitTemplate | None = None
+        self._short_validity = ShortValidity(get_logger("smpp"))
 
     def bodies(self, message: Message, data_coding: int | None = None) -> Bodies | InvalidMessage:
         """The bodies of a message, or what is wrong with it. Hot: runs for every message.
@@ -262,6 +266,7 @@ class Outgoing:
             registered_delivery=self._registered,
             validity_period="" if validity is None else format_relative(validity),
         )
+        self._short_validity.look_at(validity)
         if len(self._templates) >= _MOST_TEMPLATES:
             self._templates.clear()
         template = self._templates[named, validity] = SubmitTemplate(sample)

@@ -70,8 +70,8 @@ class LetterMaker:
             problem = _variant_1_problem(arguments, originator)
             if problem is not None:
                 return problem
-            # The account decides on the encoding; UCS-2 makes the most parts, so that is what is estimated.
-            arguments = replace(arguments, rus=5)
+            # What becomes of Cyrillic is the account's setting; UCS-2 makes the most parts, so with rus="auto" that is
+            # what is estimated of it. A Latin text stays what it is.
         requests = requests_of(arguments, originator=originator, max_parts=max_parts, now=now)
         if isinstance(requests, InvalidMessage):
             return requests

@@ -11,13 +11,14 @@ from functools import partial
 from typing import Unpack
 
 from sms_traffic_async.clock import Clock
+from sms_traffic_async.complaints import ShortValidity
 from sms_traffic_async.errors import ConfigurationError, InvalidMessage
 from sms_traffic_async.lifecycle import Interrupted, Life, SessionClosed
 from sms_traffic_async.messages import Message, Submission
 from sms_traffic_async.policy.guards import OnlyTo
 from sms_traffic_async.policy.limits import Pauses
 from sms_traffic_async.protocols.http.record import Outcome
-from sms_traffic_async.protocols.http_v1.arguments import SendArguments, SendKeywords, arguments_of
+from sms_traffic_async.protocols.http_v1.arguments import GroupKeywords, SendArguments, SendKeywords, arguments_of
 from sms_traffic_async.protocols.http_v1.models import Recipient, SendReply
 from sms_traffic_async.protocols.login import login_of
 from sms_traffic_async.protocols.series import Series
@@ -29,7 +30,7 @@ from sms_traffic_async.protocols.smtp.servers import Servers
 from sms_traffic_async.protocols.unkeyed import chosen
 from sms_traffic_async.settings import OnUnknown, Settings, call_seconds
 from sms_traffic_async.settings_mail import SmtpOptions
-from sms_traffic_async.telemetry import Telemetry
+from sms_traffic_async.telemetry import Telemetry, get_logger
 from sms_traffic_async.tls import default_context
 
 __all__ = ("Smtp",)
@@ -84,6 +85,7 @@ class Smtp:
             context=options.ssl_context,
         )
         self._only_to = OnlyTo.from_env()
+        self._short_validity = ShortValidity(get_logger("smtp"))
 
     async def submit(
         self,
@@ -153,10 +155,44 @@ class Smtp:
         outcomes, count = await self._deliver(letters, timeout, on_unknown, None)
         return SendReply(outcomes=outcomes, requests=count)
 
+    async def send_group(
+        self,
+        group: str,
+        text: str,
+        *,
+        on_unknown: OnUnknown | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the whole call
+        **options: Unpack[GroupKeywords],
+    ) -> Submission:
+        """Hand one text for every number of a mailing list over to the mail server; variant 2 only.
+
+        Arguments are those of ``v1.send_group``.
+
+        Returns:
+            A submission without ids and without a number, as in ``submit``; its ``parts`` are those of one number.
+
+        Raises:
+            InvalidMessage: refused before any I/O.
+            ConfigurationError: ``SMS_TRAFFIC_ONLY_TO`` is set: nobody can say whom a list holds.
+            NotSent, Rejected, OutcomeUnknown: see ``SendError``.
+
+        Cancellation: as in ``submit``.
+        """
+        self._only_to.check_list()
+        letters = self._letters(SendArguments(group=group, text=text, **options))
+        del text, options  # as in submit
+        (outcome,), _ = await self._deliver(letters, timeout, on_unknown, None)
+        if isinstance(outcome, Submission):
+            return outcome
+        raise outcome
+
     def _letters(self, arguments: SendArguments) -> list[Letter] | InvalidMessage:
         settings = self._settings
         now = datetime.fromtimestamp(self._office.clock.wall(), UTC)
-        return self._maker.letters(arguments, originator=settings.originator, max_parts=settings.max_parts, now=now)
+        made = self._maker.letters(arguments, originator=settings.originator, max_parts=settings.max_parts, now=now)
+        if not isinstance(made, InvalidMessage):
+            self._short_validity.look_at(arguments.validity)
+        return made
 
     async def _deliver(
         self,

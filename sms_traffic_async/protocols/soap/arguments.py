@@ -33,7 +33,7 @@ from sms_traffic_async.protocols.unkeyed_arguments import (
     start_problem,
 )
 from sms_traffic_async.secrets import mask_text
-from sms_traffic_async.text import choose_rus, estimate_soap
+from sms_traffic_async.text import choose_rus, estimate_soap, v1_max_characters
 
 __all__ = ("SendArguments", "SendKeywords", "WantedLatin", "requests_of", "requests_of_message")
 
@@ -126,12 +126,15 @@ def requests_of(
     recipients = _recipients(arguments)
     if isinstance(recipients, InvalidMessage):
         return recipients
+    if arguments.truncate and arguments.text is not None:
+        arguments.text = _taken(arguments, arguments.text)
     members: dict[bool, list[Member]] = {}
     for index, recipient in enumerate(recipients):
         text = recipient.text if recipient.text is not None else arguments.text
         if text is None or not carries(text):
             return _text_problem(text)
-        latin = choose_rus(text) == 0 if arguments.latin == "auto" else arguments.latin
+        text = _taken(arguments, text)
+        latin = _latin(arguments, text)
         member = _member(arguments, index, recipient.to, text, latin=latin)
         if isinstance(member, InvalidMessage):
             return member
@@ -186,6 +189,17 @@ def _recipients(arguments: SendArguments) -> tuple[Recipient, ...] | InvalidMess
         if one.text is not None and not arguments.individual:
             return InvalidMessage("text", mask_text(one.text), "texts of their own go with send_individual")
     return found
+
+
+def _latin(arguments: SendArguments, text: str) -> bool:
+    return choose_rus(text) == 0 if arguments.latin == "auto" else arguments.latin
+
+
+def _taken(arguments: SendArguments, text: str) -> str:
+    """As in v1: no more of a text that is to be cut than the platform takes to cut."""
+    if not arguments.truncate:
+        return text
+    return text[: v1_max_characters(0 if _latin(arguments, text) else 5, two_byte_concat=arguments.two_byte_concat)]
 
 
 def _member(arguments: SendArguments, index: int, to: str, text: str, *, latin: bool) -> Member | InvalidMessage:

@@ -234,6 +234,7 @@ class Soap:
         if refused is not None:
             raise refused
         calls = self._calls
+        calls.warn_of_short_validity(requests[0].options.validity)
         deliver = partial(
             Delivery,
             calls,

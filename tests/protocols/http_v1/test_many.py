@@ -10,6 +10,7 @@ import pytest
 from sms_traffic_async.errors import InvalidMessage, InvalidRecipient, OutcomeUnknown, Rejected
 from sms_traffic_async.messages import Submission
 from sms_traffic_async.protocols.http_v1 import Recipient
+from sms_traffic_async.protocols.http_v1.arguments import GroupKeywords, SendKeywords
 from tests.protocols.http_v1.kit import Form, desk, ok, refusal
 from tests.support.virtual_loop import virtual
 
@@ -270,6 +271,18 @@ async def test_a_whole_group() -> None:
     assert "phones" not in fields
     assert (reply.queued, [part.message_id for part in reply.parts]) == (3, ["1", "2", "3"])
     assert (reply.node, reply.attempts) == (one.settings.nodes[0].name, 1)
+
+
+async def test_a_group_has_every_option_but_those_that_tell_its_numbers_apart() -> None:
+    """Document, ``multi.php``: "group" takes the place of "phones" and of nothing else."""
+    assert SendKeywords.__annotations__.keys() - GroupKeywords.__annotations__.keys() == {"with_push_id", "delimiter"}
+    async with desk(ok(queued=1)) as one:
+        await one.v1.send_group("g", "a", flash=True, ignore_phone_format=True, want_ids=False)
+        with pytest.raises(InvalidMessage, match="one part"):
+            await one.v1.send_group("g", "a" * 161, flash=True)
+    fields = one.forms[0].fields()
+    assert (fields["group"], fields["flash"], fields["ignore_phone_format"]) == ("g", "1", "1")
+    assert len(one.forms) == 1
 
 
 @pytest.mark.parametrize(

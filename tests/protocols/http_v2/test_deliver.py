@@ -39,6 +39,14 @@ async def test_delivered() -> None:
     assert {send.body["restrictiveId"] for send in one.sends} == {kept.restrictive_id}
 
 
+async def test_a_short_validity_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with platform() as one, client(one) as sms:
+        for to in NUMBERS:
+            request = SendRequest(destinations=(Destination(to=to, text="hello"),), validity=599)
+            await sms.v2.deliver(batch_of_request(request, max_parts=255), timeout=30.0)
+    assert caplog.text.count("a validity below 600 s") == 1
+
+
 async def test_what_an_earlier_process_began_is_found_and_not_sent_twice() -> None:
     """The same batch under the same id: 105 says that it was seen, and the look-up that it was taken."""
     kept = batch()

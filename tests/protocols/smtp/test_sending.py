@@ -377,6 +377,25 @@ async def test_variant_2_and_its_reply_letter() -> None:
         assert sorted(entry.text for entry in one.accepted) == sorted([*texts, TEXT, "later"])
 
 
+async def test_a_whole_mailing_list() -> None:
+    async with sandbox() as one, client(HOST, one.smtp_port, reply_to_email=True) as smtp:
+        sent = await smtp.send_group("hello world", TEXT, originator="MyCompany")
+        assert (sent.message_ids, sent.to, sent.parts, sent.evidence) == ((), "", 1, "handover")
+        (letter,) = one.letters
+        reply = read_reply(letter.content)
+        assert (reply.key, reply.queued) == (sent.key, 2)
+        members = one.accounts.get().lists.by_name("hello world")
+        assert members is not None
+        assert [part.phone for part in reply.parts] == [message.to for message in one.messages] == list(members.members)
+        with pytest.raises(InvalidMessage, match="one part"):
+            await smtp.send_group("hello world", TEXT * 9, flash=True)
+        assert len(one.accepted) == 2
+    async with client(HOST, 9, variant=1) as smtp:
+        with pytest.raises(InvalidMessage) as caught:
+            await smtp.send_group("hello world", TEXT)
+        assert caught.value.field == "group"
+
+
 async def test_a_refusal_comes_by_letter() -> None:
     async with sandbox() as one, client(HOST, one.smtp_port, secret="wrong", reply_to_email=True) as smtp:
         await smtp.submit(MESSAGE)

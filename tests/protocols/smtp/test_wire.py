@@ -208,6 +208,19 @@ def test_variant_1_drops_nothing_in_silence(arguments: dict[str, Any], field: st
     assert isinstance(session, InvalidMessage)
 
 
+@pytest.mark.parametrize(
+    "text, parts, encoding",
+    [("a" * 160, 1, "gsm7"), ("a" * 161, 2, "gsm7"), ("я" * 70, 1, "ucs2"), ("я" * 71, 2, "ucs2")],
+)
+def test_variant_1_takes_a_latin_text_for_what_it_is(text: str, parts: int, encoding: str) -> None:
+    """The account's setting, transliteration or UCS-2, is about Cyrillic (document, "SMTP протокол (вариант 1)")."""
+    ((letter, _),) = letters(text=text, variant=1, max_parts=parts)
+    (member,) = letter.members
+    assert (member.parts, member.encoding, member.parts_exact) == (parts, encoding, False)
+    if parts > 1:
+        assert isinstance(made(SendArguments(recipients=PHONE, text=text, max_parts=1), variant=1), InvalidMessage)
+
+
 @pytest.mark.parametrize("options", [{"key": "k"}, {"tracking_data": "t"}, {"params": {"a": "b"}}, {"batch_name": "b"}])
 def test_what_no_letter_carries(options: dict[str, Any]) -> None:
     found = arguments_of(Message(to=PHONE, text="x", **options), "smtp")

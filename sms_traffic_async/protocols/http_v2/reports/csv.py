@@ -1,7 +1,7 @@
 r"""A CSV report, cut into rows while it arrives.
 
 The document gives a separator (``;``) and nothing else: no header, no charset,
-no rule for quotes, no last line end (field notes, R5). Hence:
+no rule for quotes, no last line end (field notes, R6). Hence:
 
 1. Bytes are cut after a line feed and only whole lines are decoded, so no
    character is ever cut in two, whatever the charset.

@@ -39,7 +39,7 @@ _REMEMBERED = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Rows submitted from ``since`` (None: ever) to ``until``, both inclusive."""
+    """Rows from ``since`` (None: ever) to ``until``, both inclusive."""
 
     since: datetime | None
     until: datetime

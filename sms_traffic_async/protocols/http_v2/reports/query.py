@@ -40,8 +40,8 @@ class ReportQuery:
     """What a report is asked for, checked when it is made.
 
     Attributes:
-        since: messages submitted at or after this time (aware).
-        until: messages submitted at or before this time (aware).
+        since: messages sent at or after this time (aware). Which date of a row that is, the document does not say.
+        until: messages sent at or before this time (aware).
         format: ``csv``, ``zip`` (the same, packed) or ``json``.
         originator: this sender only; upper and lower case differ.
         subscriber: this number only, or this identifier of a push.

@@ -55,7 +55,7 @@ def encode_query(query: ReportQuery) -> bytes:
     if query.until is not None:
         body["to"] = query.until.astimezone(MOSCOW).isoformat()
     for name in ("originator", "subscriber", "type", "status", "channels", "department"):
-        # An empty department is the main account (field notes, R9): only None is left out.
+        # An empty department is the main account (field notes, R10): only None is left out.
         if (value := getattr(query, name)) is not None:
             body[name] = value
     body["fields"] = query.columns
