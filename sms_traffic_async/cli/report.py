@@ -42,7 +42,7 @@ async def command(
     ] = (),
     connect: Connect | None = None,
 ) -> int:
-    """Fetch a report of messages: rows under a line of names on standard output, or a file with --to.
+    """Fetch a report of messages: rows under a header line on standard output, or a file with --to.
 
     Needs an API key.
     """
