@@ -24,6 +24,9 @@ __all__ = ("HANDOVER", "WholeFile")
 
 HANDOVER = 1_048_576
 """Bytes given to the thread at once, about."""
+_WRITE = 131_072
+"""Bytes of one write. Larger ones make the kernel look for larger free pages, and a virtual machine has to ask its host
+for these: 330 MB/s with a megabyte a write, 480 MB/s with this, where memory had been idle."""
 
 
 class WholeFile:
@@ -127,7 +130,7 @@ class WholeFile:
         data = memoryview(b"".join(gathered))
         gathered.clear()
         while data:
-            data = data[os.write(self._descriptor, data) :]
+            data = data[os.write(self._descriptor, data[:_WRITE]) :]
 
     def _truncate(self) -> None:
         os.ftruncate(self._descriptor, 0)
