@@ -1,10 +1,16 @@
 """Figures that stand in two places are the same in both."""
 
+import inspect
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from sms_traffic_async import SmppOptions, SoapOptions, Timeouts
+from sms_traffic_async.cli import worker
+from sms_traffic_async.node import DEFAULT_NODES
 
 ROOT = Path(__file__).parents[2]
 ROWS = {"closed": r"(?:answer lost|ответ потерян)", "503": r"503", "429": r"429"}
@@ -30,3 +36,14 @@ def test_the_readme_counts_sms_as_they_were_measured(name: str, trouble: str) ->
     assert ours == str(sms["sms-traffic-async"][trouble]["sms"])
     assert vonage == str(sms["vonage"][trouble]["sms"])
     assert re.findall(r"(?<![=\w])\d+", twilio) == [str(plain)] + [str(patient)] * (patient != plain)
+
+
+def test_the_page_for_production_names_every_address_and_default() -> None:
+    page = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+    urls = [urlsplit(url) for url in (*DEFAULT_NODES, SoapOptions().url)]
+    servers = [f"{server.host}:{server.port}" for server in SmppOptions().nodes]
+    assert {f"{url.hostname}:443" for url in urls} | set(servers) == set(re.findall(r"`([\w.]+\.ru:\d+)`", page))
+    shown = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) s \|", page, re.MULTILINE))
+    assert shown == {name: f"{getattr(Timeouts(), name):g}" for name in ("connect", "read", "close_grace")}
+    assert f"`Timeouts.deadline` ({Timeouts().deadline:g} s)" in page
+    assert f"its `--grace` ({inspect.signature(worker.command).parameters['grace'].default:g} s)" in page
