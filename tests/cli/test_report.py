@@ -17,4 +17,5 @@ def test_a_report_that_is_not_ready_in_time_ends_the_command(cli: Command, platf
 
 
 def test_a_report_has_an_hour_unless_it_is_said_otherwise(cli: Command) -> None:
-    assert "[default: 3600.0]" in cli("report", "--help", COLUMNS="200").out
+    told = " ".join(cli("report", "--help").out.replace("│", " ").split())  # without the frame and its line breaks
+    assert "[default: 3600.0]" in told
