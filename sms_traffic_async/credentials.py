@@ -23,8 +23,8 @@ class Credentials:
     """What the account is known by. Secrets do not print.
 
     Attributes:
-        api_key: the v2 token, ``public/secret``; the public half may be told to support.
-        login: the v1, SOAP and SMTP login; ``main:sub`` for a department.
+        api_key: the API key of v2, ``public/secret``; you may tell support the public half.
+        login: the login of v1, SOAP, SMTP and SMPP; ``main:sub`` for a department.
         password: that login's password.
     """
 

@@ -53,8 +53,8 @@ class Message:
         truncate: cut the text to ``max_parts`` instead of refusing it.
         transliterate: let the platform turn Cyrillic into Latin letters.
         flash: shown at once and not kept; one part only; not v2.
-        start_at: send not before this time (aware).
-        local_time: read ``start_at`` in the subscriber's zone (v2).
+        start_at: do not send before this time (aware).
+        local_time: read the clock time of ``start_at`` in the subscriber's zone (v2).
         batch_name: the name of the mailing this belongs to (v2).
         validity: seconds the platform tries to deliver; below 600 operators
             may ignore or refuse it.

@@ -44,16 +44,16 @@ __all__ = ("SmsTraffic",)
 class SmsTraffic(SessionProtocols, SessionReception):
     """A session with the gateway.
 
-    Made anywhere, even at import time; bound to the event loop and process of
-    its first awaited call. Use it as ``async with``, or call ``aclose()``.
+    It may be made anywhere, even at import time; its first awaited call binds it
+    to that event loop and process. Use it as ``async with``, or call ``aclose()``.
 
     Args:
-        api_key: the v2 token, ``public/secret``.
+        api_key: the API key of v2, ``public/secret``.
         login: login of the older protocols; ``main:sub`` for a department.
         password: its password.
         nodes: base URLs, the preferred one first.
         originator: the sender used where a message names none.
-        on_unknown: for protocols without a key: ``raise`` or ``resend``.
+        on_unknown: for protocols without a key: ``raise`` (at most once) or ``resend`` (at least once).
         max_parts: a longer text is refused before it is sent.
         phone_region: ``RU`` reads national numbers as Russian.
         timeouts: seconds for every phase.
@@ -64,7 +64,7 @@ class SmsTraffic(SessionProtocols, SessionReception):
         smpp: where and how SMPP is spoken; needed for SMPP only.
         tracking: how messages are followed; a store that survives a restart.
         inbound: how messages of subscribers are taken.
-        guard: decides which messages may go; for one-time codes.
+        guard: decides which messages may be sent; for one-time codes.
         hooks: called with frozen events, for metrics and traces; one, or several.
         clock: time and chance, for tests.
 

@@ -80,10 +80,10 @@ class Timeouts:
     Attributes:
         connect: to open a connection.
         read: of silence, between two reads of an answer.
-        deadline: for a whole call, waits and repeats included, where it is given no ``timeout``.
+        deadline: for a whole call, waits and repeats included, if it is given no ``timeout``.
         report_read: the same as ``read`` for a report: above the 5 minutes that the platform may hold its request open.
-        close_grace: what the session's close waits for calls under way.
-        poll_after: a message that nothing was heard of for so long is asked about.
+        close_grace: how long closing the session waits for calls under way.
+        poll_after: the platform is asked about a message after this long without news of it.
     """
 
     connect: float = 3.0
@@ -167,8 +167,8 @@ class HttpOptions:
         max_answer_bytes: cap on the decoded bytes of one answer.
         max_report_bytes: cap on the decoded bytes of a downloaded report;
             ``None`` for none (a report goes to disk or is read row by row).
-        limits_are_per_node: the token's rate limit is counted per node, so a
-            429 on one leaves the other free.
+        limits_are_per_node: whether the platform counts the token's rate limit
+            for each node, so that a 429 on one leaves the other free.
     """
 
     client: Any = None

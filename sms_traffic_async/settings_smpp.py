@@ -89,25 +89,26 @@ class SmppOptions:
         servers: ``smpps://host:port`` (TLS) or ``smpp://host:port`` (plain), the preferred one first.
         system_id: instead of the session's login.
         password: instead of the session's.
-        bind: ``auto`` binds as transceiver where the slot is free (one a server and system_id), else as
-            transmitter, and goes on trying; ``transceiver`` waits for the slot; ``transmitter`` receives
-            nothing; ``split`` is a transmitter and a receiver.
+        bind: ``auto`` binds as transceiver if the slot is free (there is one for each server and system_id),
+            else as transmitter, and keeps trying for it; ``transceiver`` waits for the slot; ``transmitter``
+            receives nothing; ``split`` is a transmitter and a receiver.
         transmitters: further transmitters, spread over the servers.
         connect: ``on_use`` with the first message, ``on_enter`` with the session.
-        window: messages without answer at once, per connection.
-        rate: SMS parts per second of the account; ``None`` sets no limit of ours.
-        queue: SMS parts that may wait. A caller beyond waits for room until its deadline.
+        window: messages that may await an answer at once, per connection.
+        rate: SMS parts per second that the account allows; ``None`` sets no limit of ours.
+        queue: SMS parts that may wait. Beyond that a caller waits for room until its deadline.
         ssl_context: instead of the system's; its certificates are verified.
-        enquire_link: the platform is asked so often whether it is there; it cuts a link after two silent minutes.
-        response_timeout: after so long without answer a message's outcome is unknown.
-        late_timeout: an answer still counts until so long after the writing.
+        enquire_link: how often the platform is asked whether it is there; it cuts a link after two silent minutes.
+        response_timeout: without an answer for this long a message's outcome is unknown.
+        late_timeout: an answer still counts until this long after the message was written.
         connect_timeout: for the connection, TLS included.
         bind_timeout: for the answer to a bind.
         unbind_timeout: for the answer to our unbind.
-        stable_after: a link that stood so long was no accident: its next loss is waited for from the start again,
-            and the preferred server gets its messages back.
-        suspect_after: with messages under way and not one octet for so long, new ones go to the other server.
-        reference_bytes: of the number that ties the parts of a long text together: 1, or 2 and a character less a part.
+        stable_after: a link that has been up this long is stable: after its next loss the reconnect delays begin
+            anew, and the preferred server gets its messages back.
+        suspect_after: with messages under way and not one octet for this long, new ones go to the other server.
+        reference_bytes: size of the number that ties the parts of a long text together: 1, or 2, which costs a
+            character a part.
         registered_delivery: ask for delivery receipts.
         system_type: of the bind; the platform ignores it.
         id_matching: what counts as the same id in a response and in a receipt.

@@ -25,8 +25,8 @@ class TrackingOptions:
         most: messages followed at once. Past it a message is not followed (counted), but ``wait_for`` works.
         buffer: statuses that wait for a reader of ``updates()``. When it is full, pushes and receipts are refused
             for now, so the platform keeps them, and answers to our own questions are asked for again later.
-        early: reports of messages nobody asked about yet, held in case somebody does.
-        finished: messages whose end is remembered, to know a repeat of it.
+        early: reports about messages that nobody has asked about yet, kept in case somebody does.
+        finished: messages whose final status is remembered, to recognise a repeat of it.
         window: seconds after acceptance in which the platform can tell (document: 2 days over v1 and SOAP); after
             them a message without a final status is given up, and ``updates()`` says so.
         longest: seconds, the longest pause between two questions about a message nobody waits for.

@@ -50,13 +50,13 @@ def command(
     file: Annotated[
         str,
         Parameter(
-            allow_leading_hyphen=True, help="CSV with a line of names, or JSON objects a line; '-' is standard input."
+            allow_leading_hyphen=True, help="CSV with a header line, or one JSON object a line; '-' is standard input."
         ),
     ],
     /,
     *,
     dry_run: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Look at all rows, send none; needs no credentials.")
+        bool, Parameter(negative="", show_default=False, help="Check all rows, send none; needs no credentials.")
     ] = False,
     yes: Annotated[bool, Parameter(negative="", show_default=False, help="Do not ask before sending.")] = False,
     resume: Annotated[
@@ -72,9 +72,9 @@ def command(
     files: Files | None = None,
     connect: WorkerCarrier | None = None,
 ) -> int:
-    """Send a message for each row of a file: looks at all rows first, keeps a journal, writes a result file.
+    """Send a message for each row of a file: checks all rows first, keeps a journal, writes a result file.
 
-    After Ctrl-C, or a crash, --resume sends what was left. A row of which nobody knows whether it went out is never
+    After Ctrl-C, or a crash, --resume sends what was left. A row whose outcome is unknown is never
     repeated.
     """
     options = connect or WorkerCarrier()

@@ -18,7 +18,16 @@ from sms_traffic_async.settings import Settings, SoapOptions, Timeouts, parse_no
 from sms_traffic_async.settings_mail import SmtpOptions
 from sms_traffic_async.settings_smpp import SmppOptions
 
-__all__ = ("Carrier", "CarryingVia", "Connect", "Looking", "SendingCarrier", "WorkerCarrier", "smpp_servers")
+__all__ = (
+    "Carrier",
+    "CarryingVia",
+    "Connect",
+    "Looking",
+    "Reporting",
+    "SendingCarrier",
+    "WorkerCarrier",
+    "smpp_servers",
+)
 
 CarryingVia: TypeAlias = Literal["v2", "v1", "soap"]
 
@@ -26,6 +35,7 @@ SOAP_VARIABLE = "SMS_TRAFFIC_SOAP_URL"
 SMPP_VARIABLE = "SMS_TRAFFIC_SMPP_SERVERS"
 SOAP_SERVERS = 2
 LONGEST = 86_400
+HOUR = 3_600.0
 
 
 def smpp_servers(given: Sequence[str]) -> tuple[str, ...]:
@@ -83,6 +93,16 @@ class Connect:
 
     def _smpp(self, settings: Settings) -> SmppOptions | None:  # noqa: ARG002 - for those that can speak it
         return None
+
+
+@Parameter(name="*")
+@dataclass(kw_only=True)
+class Reporting(Connect):
+    """``Connect`` for a report, which the platform may take minutes to make."""
+
+    timeout: Annotated[
+        float, Parameter(validator=Number(gt=0, lte=LONGEST), help="Seconds for making and fetching it, in all.")
+    ] = HOUR
 
 
 @Parameter(name="*")

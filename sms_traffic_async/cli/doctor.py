@@ -29,7 +29,7 @@ _WORDS = {"ok": "ok", "warn": "warnings", "fail": "failures", "skip": "skipped"}
 
 
 async def command(*, looking: Looking | None = None) -> int:
-    """Look at everything that sending needs, and say what to mend. Sends nothing.
+    """Check everything that sending needs, and say what to fix. Sends nothing.
 
     Exits with 0 when nothing failed, with 4 for credentials or configuration, with 1 for the rest.
     """

@@ -27,12 +27,12 @@ async def command(
         AgoOrNone, Parameter(help="Not older than this: a time with its zone, or how long ago, such as 2h.")
     ] = None,
     sender: Annotated[str | None, Parameter(help="Only from this number.")] = None,
-    count: Annotated[int | None, Parameter(validator=Number(gte=1), help="Only so many, the newest.")] = None,
+    count: Annotated[int | None, Parameter(validator=Number(gte=1), help="Only this many, the newest.")] = None,
     connect: Connect | None = None,
 ) -> int:
     """Print messages from subscribers, oldest first. The platform keeps them for two days.
 
-    Needs login and password: it is HTTP API v1 that tells. It exits with 3 where the platform may have had more.
+    Needs login and password, because it uses HTTP API v1. Exits with 3 if the platform may have more.
     """
     options = connect or Connect()
     output = Output(json=options.json)

@@ -41,9 +41,9 @@ async def command(
     forward_to: Annotated[
         str | None, Parameter(help="Hand each push on to this URL of yours, and answer what it answers.")
     ] = None,
-    reply: Annotated[str, Parameter(help="What subscribers of a short number are answered.")] = "",
+    reply: Annotated[str, Parameter(help="The answer to messages to a short number.")] = "",
     count: Annotated[
-        int | None, Parameter(validator=Number(gte=1), help="End after so many statuses and messages.")
+        int | None, Parameter(validator=Number(gte=1), help="End after this many statuses and messages.")
     ] = None,
     register: Annotated[
         str | None,

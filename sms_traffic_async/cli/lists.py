@@ -68,13 +68,13 @@ async def show(list_id: ListId, /, *, connect: Connect | None = None) -> int:
 
 @app.command(name="add")
 def add(list_id: ListId, numbers: Numbers, /, *, connect: Connect | None = None) -> int:
-    """Add numbers to a list; again is harmless. All are checked before any is added."""
+    """Add numbers to a list; repeating it is harmless. All are checked before any is added."""
     return _change("added to", list_id, numbers, connect or Connect())
 
 
 @app.command(name="remove")
 def remove(list_id: ListId, numbers: Numbers, /, *, connect: Connect | None = None) -> int:
-    """Remove numbers from a list; again is harmless. Any digits are taken as they are."""
+    """Remove numbers from a list; repeating it is harmless. Any digits are taken as they are."""
     return _change("removed from", list_id, numbers, connect or Connect())
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ("At", "app")
 
-app: cyclopts.App = cyclopts.App(name="outbox", help="Make an outbox, look into it, and decide about what is in it.")
+app: cyclopts.App = cyclopts.App(name="outbox", help="Create an outbox, look into it, decide about its messages.")
 
 VARIABLE = f"{ENV_PREFIX}OUTBOX"
 KEY_VARIABLE = f"{ENV_PREFIX}OUTBOX_KEY"
@@ -77,7 +77,7 @@ class At:
 
 @app.command(name="init")
 async def init(*, at: At | None = None) -> int:
-    """Make the tables, or bring them up to date; harmless where they are."""
+    """Create the tables, or bring them up to date; harmless if they are."""
     options = at or At()
     where = options.outbox or os.environ.get(VARIABLE) or ""
     if where.startswith(("postgresql://", "postgres://")):
@@ -100,7 +100,7 @@ async def status(
         Listed | None,
         Parameter(show_default=False, help="List the messages in this state."),
     ] = None,
-    limit: Annotated[int, Parameter(help="Of a list, so many at most.")] = 100,
+    limit: Annotated[int, Parameter(help="List at most this many.")] = 100,
     at: At | None = None,
 ) -> int:
     """Count messages by state, list some, or show what became of one. Never shows a number or a text."""
@@ -130,10 +130,10 @@ async def retry(
     names: Annotated[tuple[str, ...], Parameter(help="Ids or keys.")] = (),
     /,
     *,
-    held: Annotated[bool, Parameter(negative="", help="All that wait for money or a credential.")] = False,
+    held: Annotated[bool, Parameter(negative="", help="All that wait for money or valid credentials.")] = False,
     at: At | None = None,
 ) -> int:
-    """Send held, rejected, expired or unknown messages (again). Of an unknown one a second SMS may go out."""
+    """Send held, rejected, expired or unknown messages (again). If it was unknown, a second SMS may go out."""
     if not names and not held:
         raise UsageError("which ones? Ids or keys, or --held")
     options = at or At()
@@ -159,7 +159,7 @@ async def cancel(
     *,
     at: At | None = None,
 ) -> int:
-    """Have pending or held messages not sent. What is under way, over or unknown stays as it is."""
+    """Stop pending or held messages from being sent. What is under way, finished or unknown stays as it is."""
     return await _each("cancelled", "is not in a state to be cancelled", names, at, lambda outbox: outbox.cancel)
 
 
@@ -170,11 +170,11 @@ async def resolve(
     *,
     found: Annotated[
         Literal["accepted", "final", "rejected"],
-        Parameter(name="--as", help="The platform has them; they have their end; it has not taken them."),
+        Parameter(name="--as", help="The platform has them; they are final; it did not take them."),
     ],
     at: At | None = None,
 ) -> int:
-    """Write down what you found out about unknown messages. Nothing is sent."""
+    """Record what you found out about unknown messages. Nothing is sent."""
     from sms_traffic_async.outbox import State
 
     state = State(found)
@@ -208,11 +208,11 @@ async def purge(
     older_than: Annotated[str, Parameter(help="Such as 30d, 12h, 90m, or 3600 for seconds.")] = "30d",
     also: Annotated[
         tuple[Literal["accepted", "unknown", "held"], ...],
-        Parameter(negative="", show_default=False, help="States that are kept otherwise; may be repeated."),
+        Parameter(negative="", show_default=False, help="Also these, which are kept otherwise; may be repeated."),
     ] = (),
     at: At | None = None,
 ) -> int:
-    """Delete what is over: final, rejected, expired and cancelled messages."""
+    """Delete what is finished: final, rejected, expired and cancelled messages."""
     from sms_traffic_async.outbox import State
     from sms_traffic_async.outbox.store import DONE
 

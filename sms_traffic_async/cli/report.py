@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import orjson
 from cyclopts import Parameter
 
-from sms_traffic_async.cli.connect import Connect
+from sms_traffic_async.cli.connect import Reporting
 from sms_traffic_async.cli.files import is_json_lines, whole_file
 from sms_traffic_async.cli.output import Exit, Output, printable
 from sms_traffic_async.cli.progress import Meter, waiting
@@ -46,13 +46,13 @@ async def command(
     field: Annotated[
         tuple[str, ...], Parameter(negative="", show_default=False, help="Fields in the order wanted; may be repeated.")
     ] = (),
-    connect: Connect | None = None,
+    connect: Reporting | None = None,
 ) -> int:
-    """Fetch a report of messages: rows under a line of names on standard output, or a file with --to.
+    """Fetch a report of messages: rows under a header line on standard output, or a file with --to.
 
     Needs an API key.
     """
-    options = connect or Connect()
+    options = connect or Reporting()
     output = Output(json=options.json)
     if to is not None:
         _folder_of(to)
@@ -71,6 +71,7 @@ async def command(
                     channels=channel or None,
                     department=department,
                     fields=field or None,
+                    timeout=options.timeout,
                 )
             )
         if to is None:

@@ -36,7 +36,7 @@ async def serve_it(
     smpp_tls_port: Annotated[int | None, Parameter(help="SMPP of node 1 over TLS. [default: 4441]")] = None,
     smpp_tls_port2: Annotated[int | None, Parameter(help="SMPP of node 2 over TLS. [default: 4451]")] = None,
     smpp_ca_file: Annotated[
-        Path | None, Parameter(help="Write the authority here that SMPP over TLS is to be trusted by.")
+        Path | None, Parameter(help="Write the certificate authority of SMPP over TLS here, to be trusted by clients.")
     ] = None,
     config: Annotated[
         Path | None, Parameter(help="A TOML file with accounts, numbers, switches and pace to begin with.")
@@ -51,7 +51,7 @@ async def serve_it(
     ] = None,
     seed: Annotated[str | None, Parameter(help="Seed of the faults.")] = None,
     proxied: Annotated[
-        bool | None, Parameter(negative="", help="Put a byte-level fault proxy before every port.")
+        bool | None, Parameter(negative="", help="Put a byte-level fault proxy in front of every port.")
     ] = None,
     open: Annotated[bool | None, Parameter(negative="", help="Show the inbox page in your browser.")] = None,  # noqa: A002 - the option's name
     json: Annotated[
@@ -141,7 +141,7 @@ async def inbound(
 
 @app.command(name="push")
 async def push(
-    message_id: Annotated[str | None, Parameter(help="The message; the newest one without.")] = None,
+    message_id: Annotated[str | None, Parameter(help="The message; without it, the newest one.")] = None,
     /,
     *,
     status: Annotated[str | None, Parameter(help="Another status than it has, such as Read.")] = None,

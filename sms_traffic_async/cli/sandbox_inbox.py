@@ -37,7 +37,7 @@ async def inbox(
     query: Query = "",
     /,
     *,
-    limit: Annotated[int, Parameter(help="The newest so many.")] = 20,
+    limit: Annotated[int, Parameter(help="How many of the newest.")] = 20,
     node: Running = None,
     json: Json = False,
 ) -> int:
@@ -115,8 +115,8 @@ async def faults(
     operation: Annotated[str | None, Parameter(help="Only on send, statuses and so on.")] = None,
     nth: Annotated[int | None, Parameter(help="Only the n-th request.")] = None,
     probability: Annotated[float | None, Parameter(help="Of each request, 0 to 1.")] = None,
-    times: Annotated[int | None, Parameter(help="At most so often.")] = None,
-    seed: Annotated[int, Parameter(help="Of what is drawn.")] = 0,
+    times: Annotated[int | None, Parameter(help="At most this many times.")] = None,
+    seed: Annotated[int, Parameter(help="Seed of the random choices.")] = 0,
     node: Running = None,
     json: Json = False,
 ) -> int:

@@ -49,13 +49,13 @@ def command(
         int | None, Parameter(help="Seconds the platform tries to deliver; operators may refuse less than 600.")
     ] = None,
     wait: Annotated[
-        float, Parameter(validator=Number(gte=0, lte=LONGEST_WAIT), help="Wait so many seconds for the final status.")
+        float, Parameter(validator=Number(gte=0, lte=LONGEST_WAIT), help="Wait this many seconds for the final status.")
     ] = 0.0,
     connect: SendingCarrier | None = None,
 ) -> int:
     """Send one message and print what the platform made of it.
 
-    With --wait it exits with 0 for a delivered message, 3 for one that was not, and 1 where the time was too short.
+    With --wait it exits with 0 for a delivered message, 3 for one that was not, and 1 if it was not known in time.
     """
     options = connect or SendingCarrier()
     output = Output(json=options.json)

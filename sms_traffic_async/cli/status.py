@@ -30,9 +30,9 @@ async def command(
     ] = (),
     connect: Carrier | None = None,
 ) -> int:
-    """Print the present status of messages.
+    """Print the current status of messages.
 
-    Exits with 3 when the platform does not know some of them: it tells for two days.
+    Exits with 3 if the platform does not know some of them; it knows them for two days.
     """
     options = connect or Carrier()
     output = Output(json=options.json)

@@ -43,7 +43,7 @@ async def command(
     health_port: Annotated[
         int | None, Parameter(validator=Number(gte=0, lte=PORT_MAX), help="Serve GET /health on this port.")
     ] = None,
-    health_host: Annotated[str, Parameter(help="Where the health page is served.")] = "127.0.0.1",
+    health_host: Annotated[str, Parameter(help="Address of the health page; 0.0.0.0 for all.")] = "127.0.0.1",
     connect: WorkerCarrier | None = None,
 ) -> int:
     """Send what an outbox holds. Ctrl-C or SIGTERM ends it in order: what is under way ends first.

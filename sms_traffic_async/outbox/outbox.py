@@ -66,7 +66,7 @@ def store_at(where: str | os.PathLike[str] | Secret, *, clock: Clock = SYSTEM_CL
 
 
 class Outbox:
-    """Accepted work that survives; see the package.
+    """A durable queue: what was enqueued is sent, whatever happens to the process; see the package.
 
     ::
 
@@ -234,7 +234,7 @@ class Outbox:
         return await self.store.listing([State.UNKNOWN], after=after, limit=limit)
 
     async def cancel(self, name: str) -> bool:
-        """Have it not sent. ``False``: it is under way, or over, or unknown."""
+        """Do not send it any more. ``False``: it is under way, finished, or unknown."""
         return await self.store.cancel(name)
 
     async def retry(self, name: str) -> bool:
@@ -282,8 +282,9 @@ class Outbox:
             via: the protocol; ``None`` takes the session's first.
             at_once: requests under way; ``None`` takes ``HttpOptions.in_flight`` for v2, and 64 for the others.
             most: messages of a request (v2); ``None`` takes ``HttpOptions.batch``.
-            lease: seconds (30). On PostgreSQL, what this worker has under way goes to another one when it was not heard
-                of for so long: it died, or stands still. It says so three times as often, however long a request takes.
+            lease: seconds (30). On PostgreSQL, what this worker has under way goes to another one after this long
+                without a sign of life: it died, or hangs. It gives one three times as often, however long a request
+                takes.
             until_empty: return when nothing is pending and nothing is under way.
             stop: set it, and no more is claimed; what is under way has ``grace`` seconds to end.
             grace: see ``stop``.

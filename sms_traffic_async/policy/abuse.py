@@ -66,12 +66,12 @@ class Permit:
 
 
 class AbuseGuard:
-    """Refuses one-time codes that look like abuse. Opt-in; one for every kind of message.
+    """Refuses one-time codes that look like abuse. Opt-in; make one, once, for each kind of message.
 
     Args:
         rules: what is allowed.
-        store: where is counted; in memory where it is ``None``. With several
-            processes, a store of theirs in common.
+        store: where messages are counted; ``None`` counts in memory. Several
+            processes need a store in common.
         pepper: the key under which numbers and texts are hashed before a store
             sees them; at least 16 characters, the same in every process. Needed with a ``store``.
         when_store_fails: ``refuse``, or ``allow`` what cannot be counted.

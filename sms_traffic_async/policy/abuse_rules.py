@@ -26,21 +26,21 @@ class AbuseRules:
 
     Attributes:
         countries: prefixes of the numbers that may be written to, such as
-            ``("7", "375")``. There is no default: whoever sends codes to
+            ``("7", "375")``. There is no default: whoever sends codes
             everywhere pays for it. ``7`` is Kazakhstan too: ``blocked=("77",)``.
-        blocked: prefixes, or whole numbers, that may not.
-        cooldown: between two messages to one number.
+        blocked: prefixes, or whole numbers, that may not be written to.
+        cooldown: seconds between two messages to one number.
         per_hour: messages to one number.
         per_day: messages to one number.
-        same_text_per_hour: of one text to one number; the platform refuses more than 4.
+        same_text_per_hour: the same text to one number; the platform refuses more than 4.
         same_text_per_half_day: the same in 12 hours; the platform refuses more than 8.
         prefix_digits: leading digits that numbers of one range share.
         prefix_per_hour: messages to one such range; ``None`` for any number of them.
         country_per_hour: messages to one of ``countries``.
-        neighbours: different numbers within ten that stand beside one another,
-            in ten minutes; ``None`` to not look. Pumping walks through a range.
+        neighbours: different numbers out of ten consecutive ones, in ten
+            minutes; ``None`` for any number of them. Pumping walks through a range.
         max_parts: of a message.
-        ttl: a message that could not be sent for so long is not sent; ``None``
+        ttl: a message that could not be sent for this long is not sent; ``None``
             leaves ``expires_in`` as it is. A code that comes late makes the user ask again.
         budget: money for all messages in ``budget_window``; a hard stop. Needs ``price``.
         budget_window: seconds.

@@ -64,8 +64,16 @@ def test_the_picture_shows_the_house_as_it_is() -> None:
     )
 
 
-def test_the_pages_ask_no_foreign_host_for_a_font() -> None:
+def test_the_pages_ask_no_foreign_host_for_anything() -> None:
     assert SITE["theme"]["font"] is False
+    assert "repo_url" not in SITE  # its link asks GitHub for stars and releases on every page
+    assert SITE["extra"]["social"][0]["link"].startswith("https://github.com/")
+
+
+def test_the_site_is_built_with_what_wraps_signatures() -> None:
+    """Without a formatter mkdocstrings shows each signature as one line, however long."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert any(one.startswith("ruff") for one in project["optional-dependencies"]["docs"])
 
 
 def test_the_site_holds_none_of_the_scripts_that_write_it() -> None:
