@@ -143,9 +143,9 @@ class PostgresStore:
         """See ``Store``."""
         return await self._run(rows.counts, atomic=False)
 
-    async def next_due(self) -> float | None:
+    async def next_due(self, via: str) -> float | None:
         """See ``Store``."""
-        return await self._run(rows.next_due, atomic=False)
+        return await self._run(lambda connection: rows.next_due(connection, via), atomic=False)
 
     def listen(self, heard: Callable[[], None]) -> None:
         """See ``Store``. Hears what any process adds, and every reconnection."""

@@ -22,10 +22,10 @@ from sms_traffic_async.outbox.postgres_engine import CARRIER_ID, QUEUE, STALE, E
 from sms_traffic_async.outbox.postgres_port import Connection, Row
 from sms_traffic_async.outbox.store import REFUTABLE, Member, Result, State, Unit
 
-__all__ = ("begin", "claim", "entrypoint_of", "expire", "job_of", "renew", "settle")
+__all__ = ("PENDING", "begin", "carrier_of", "claim", "entrypoint_of", "expire", "job_of", "renew", "settle")
 
 _EXPIRED_AT_ONCE: Final = 1_000
-_PENDING: Final = "m "
+PENDING: Final = "m "
 _OPEN: Final = frozenset({"pending", "sending", "ambiguous"})
 
 # S608: every name that is put into a statement is a constant of this package.
@@ -50,7 +50,7 @@ WHERE id = ANY($1::text[]) AND state = 'pending' AND expires <= now() RETURNING 
 # "+ interval": nothing but the index in this order must look good to a planner without statistics.
 _NEXT: Final = f"""
 SELECT entrypoint FROM {QUEUE}
-WHERE status = 'queued' AND execute_after + interval '0' < now() AND left(entrypoint, 2) = '{_PENDING}'
+WHERE status = 'queued' AND execute_after + interval '0' < now() AND left(entrypoint, 2) = '{PENDING}'
 ORDER BY priority DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED
 """  # noqa: S608
 _JOIN: Final = """
@@ -135,7 +135,7 @@ _END: Final = "DELETE FROM sms_outbox_unit WHERE id = $1"
 
 def entrypoint_of(group: str, crowd: int) -> str:
     """What may share a unit shares an entrypoint; who goes alone has the crowd of one."""
-    return f"{_PENDING}{crowd if group else 1} {group}"
+    return f"{PENDING}{crowd if group else 1} {group}"
 
 
 def job_of(row: Row, *, delay: float = 0.0) -> Job:
@@ -149,21 +149,22 @@ def job_of(row: Row, *, delay: float = 0.0) -> Job:
     )
 
 
-def _carrier(via: str) -> str:
+def carrier_of(via: str) -> str:
+    """What the units of a protocol are claimed by."""
     return f"u {via}"
 
 
 async def claim(connection: Connection, *, via: str, most: int, units: int, lease: float) -> list[Unit]:
     """See ``Store.claim``."""
     engine = Engine(connection)
-    look = (await connection.fetch(_LOOK, _carrier(via)))[0]
+    look = (await connection.fetch(_LOOK, carrier_of(via)))[0]
     if look["late"]:
         await connection.fetch(_WAIT_FOR_DISK)
         await expire(connection, engine)
     found: list[Unit] = []
     while look["carried"] and len(found) < units:
         token = uuid4()
-        names = await engine.claim(_carrier(via), 1, token)
+        names = await engine.claim(carrier_of(via), 1, token)
         if not names:
             break
         unit = await _again(connection, engine, names[0], str(token))
@@ -241,7 +242,7 @@ async def _form(connection: Connection, engine: Engine, *, via: str, most: int, 
             await engine.finish([stray for stray in names if stray not in known], "canceled")
         if not order:
             continue
-        await connection.execute(_CARRY, order, order[0], name, _carrier(via), lease)
+        await connection.execute(_CARRY, order, order[0], name, carrier_of(via), lease)
         return Unit(id=name, token=str(token), via=via, members=tuple(map(_member, joined)))
     return None
 

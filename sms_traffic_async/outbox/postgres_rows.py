@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sms_traffic_async.errors import ConfigurationError
 from sms_traffic_async.outbox import postgres_port as port
-from sms_traffic_async.outbox.postgres_claims import job_of
+from sms_traffic_async.outbox.postgres_claims import PENDING, carrier_of, job_of
 from sms_traffic_async.outbox.postgres_engine import LOG, QUEUE, STALE, Engine
 from sms_traffic_async.outbox.postgres_port import Connection, Statements
 from sms_traffic_async.outbox.store import CROWD, Entry, News, Row, State
@@ -248,17 +248,18 @@ async def counts(connection: Connection) -> Mapping[State, int]:
 
 _NEXT_DUE: Final = f"""
 SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds FROM (
-    SELECT min(execute_after) AS at FROM {QUEUE} WHERE status = 'queued' UNION ALL
+    SELECT min(execute_after) AS at FROM {QUEUE}
+        WHERE status = 'queued' AND (left(entrypoint, 2) = '{PENDING}' OR entrypoint = $1) UNION ALL
     SELECT min(heartbeat) + {STALE} * interval '1 second' FROM {QUEUE}
-        WHERE status = 'picked' AND heartbeat < 'infinity' UNION ALL
+        WHERE status = 'picked' AND heartbeat < 'infinity' AND entrypoint = $1 UNION ALL
     SELECT min(expires) FROM sms_outbox_message WHERE state = 'pending' AND expires IS NOT NULL
 ) AS moments
 """  # noqa: S608
 
 
-async def next_due(connection: Connection) -> float | None:
+async def next_due(connection: Connection, via: str) -> float | None:
     """See ``Store.next_due``; one statement."""
-    seconds: float | None = await connection.fetchval(_NEXT_DUE)
+    seconds: float | None = await connection.fetchval(_NEXT_DUE, carrier_of(via))
     return None if seconds is None else max(0.0, seconds)
 
 

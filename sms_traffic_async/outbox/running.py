@@ -124,7 +124,7 @@ class Running:
         while True:
             await self._clock.sleep(LOOK)
             try:
-                if not self.workers and await self._store.next_due() is None:
+                if not self.workers and await self._store.next_due("smpp") is None:
                     self._over.set()
             except StorageClosed:
                 raise

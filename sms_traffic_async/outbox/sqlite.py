@@ -239,7 +239,7 @@ class SQLiteStore:
         )
         return {State(state): count for state, count in found if count}
 
-    async def next_due(self) -> float | None:
+    async def next_due(self, via: str) -> float | None:
         """See ``Store``."""
         now = self._clock.wall()
         soonest = await self._run(
@@ -248,9 +248,10 @@ class SQLiteStore:
                 "SELECT 0 AS at WHERE EXISTS (SELECT 1 "
                 "FROM message INDEXED BY message_ready WHERE state = 'pending' AND due = 0) UNION ALL "
                 "SELECT min(due) FROM message INDEXED BY message_later WHERE state = 'pending' AND due > 0 UNION ALL "
-                "SELECT min(lease) FROM unit UNION ALL "
+                "SELECT min(lease) FROM unit WHERE via = ? UNION ALL "
                 "SELECT min(expires) FROM message INDEXED BY message_expires "
-                "WHERE state = 'pending' AND expires NOT NULL)"
+                "WHERE state = 'pending' AND expires NOT NULL)",
+                (via,),
             ).fetchone()[0]
         )
         return None if soonest is None else max(0.0, soonest - now)

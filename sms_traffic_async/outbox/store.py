@@ -378,8 +378,11 @@ class Store(Protocol):
         """How many there are, by state; states without any are left out."""
         ...
 
-    async def next_due(self) -> float | None:
-        """Seconds until ``claim`` would find something; 0.0 for now, ``None`` where nothing waits for its time."""
+    async def next_due(self, via: str) -> float | None:
+        """Seconds until ``claim`` would find something; 0.0 for now, ``None`` where nothing waits for its time.
+
+        What another protocol has begun is not for this one.
+        """
         ...
 
     def listen(self, heard: Callable[[], None]) -> None:

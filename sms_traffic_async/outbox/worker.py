@@ -186,7 +186,7 @@ class Worker:
                 group.create_task(self._carry(unit, gate), name="sms-traffic outbox unit")
             if units:
                 continue
-            due = await self._tried(self._store.next_due)
+            due = await self._tried(partial(self._store.next_due, self.via))
             if until_empty and not self._active and due is None:
                 return
             if len(self._active) >= self._at_once or (probing and self._active):

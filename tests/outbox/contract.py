@@ -75,12 +75,21 @@ class StoreContract:
     async def test_it_waits_for_its_time(self, rig: Rig) -> None:
         await rig.store.add([entry("later", delay=3.0)])
         assert not await rig.claim()
-        due = await rig.store.next_due()
+        due = await rig.store.next_due("v2")
         assert due is not None
         assert 0 < due <= 3
         await rig.wait(3.1)
-        assert await rig.store.next_due() == 0.0
+        assert await rig.store.next_due("v2") == 0.0
         assert ids(await rig.one())
+
+    async def test_what_another_protocol_has_begun_is_not_due(self, rig: Rig) -> None:
+        await rig.store.add([entry()])
+        unit = await rig.one(via="smpp", lease=1.0)
+        assert await rig.store.begin(unit)
+        await rig.wait(1.1)
+        assert not await rig.claim(via="v2")
+        assert await rig.store.next_due("v2") is None  # or a worker would look for it without end
+        assert await rig.store.next_due("smpp") == 0.0
 
     async def test_it_expires(self, rig: Rig) -> None:
         await rig.store.add([entry("dies", lives=3.0), entry("late", lives=1.0, delay=2.0)])

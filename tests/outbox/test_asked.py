@@ -32,11 +32,11 @@ async def test_not_before_is_a_moment_or_seconds(outbox: Outbox) -> None:
     now = datetime.fromtimestamp(VirtualClock().wall(), UTC)
     for not_before in (now + timedelta(minutes=1), 60.0, 60):
         await outbox.enqueue(MESSAGE, not_before=not_before)
-    due = await outbox.store.next_due()
+    due = await outbox.store.next_due("v2")
     assert due is not None
     assert 59 < due <= 60
     await outbox.enqueue(MESSAGE, not_before=now - timedelta(days=1))  # a moment that has passed is now
-    assert await outbox.store.next_due() == 0.0
+    assert await outbox.store.next_due("v2") == 0.0
 
 
 @virtual

@@ -283,5 +283,5 @@ async def test_a_cancelled_enqueue_is_kept_or_not_and_a_repeat_is_harmless(rig: 
 async def test_a_lease_lasts_as_long_as_it_was_asked_for(rig: Rig) -> None:
     await rig.store.add([entry()])
     await rig.one(lease=LEASE)
-    due = await rig.store.next_due()
+    due = await rig.store.next_due("v2")
     assert due == LEASE

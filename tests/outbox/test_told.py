@@ -71,7 +71,7 @@ async def test_a_delay_of_less_than_a_second_is_a_delay(tmp_path: Path) -> None:
     async with Outbox(tmp_path / "o.db", clock=VirtualClock()) as outbox:
         await outbox.store.add([entry("later", delay=0.5)])
         assert await outbox.store.claim(via="v2", most=1, units=1, lease=9) == []
-        due = await outbox.store.next_due()
+        due = await outbox.store.next_due("v2")
         assert due is not None
         assert 0.0 < due <= 0.5
 
