@@ -2,7 +2,7 @@
 
     pip install 'sms-traffic-async[aiohttp]'
     export SMS_TRAFFIC_API_KEY=public/secret
-    export SMS_WEBHOOK_SECRET=...  # to be told by pushes; without it, wait_for asks
+    export SMS_TRAFFIC_WEBHOOK_SECRET=...  # to be told by pushes; without it, wait_for asks
     python examples/aiohttp_service.py --port 8080
 
 Without an account: ``sms-traffic sandbox`` prints the variables to export.
@@ -71,7 +71,7 @@ async def balance(request: web.Request) -> web.Response:
 def make_app() -> web.Application:
     app = web.Application()
     app[SMS] = sms = SmsTraffic.from_env()
-    secret = os.environ.get("SMS_WEBHOOK_SECRET")
+    secret = os.environ.get("SMS_TRAFFIC_WEBHOOK_SECRET")
     if secret:  # the platform is given https://your.host/sms/statuses/SECRET
         register(app, "/sms", sms.webhooks(secret=secret))
     app.cleanup_ctx.append(sms_session)

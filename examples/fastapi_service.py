@@ -2,7 +2,7 @@
 
     pip install 'sms-traffic-async[fastapi]' uvicorn
     export SMS_TRAFFIC_API_KEY=public/secret
-    export SMS_WEBHOOK_SECRET=...  # to be told by pushes: python -c 'import secrets; print(secrets.token_urlsafe(24))'
+    export SMS_TRAFFIC_WEBHOOK_SECRET=...  # for pushes: python -c 'import secrets; print(secrets.token_urlsafe(24))'
     uvicorn examples.fastapi_service:app --no-access-log --no-proxy-headers
 
 Without an account: ``sms-traffic sandbox`` prints the variables to export.
@@ -40,7 +40,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with SmsTraffic.from_env() as sms:
         app.state.sms = sms
         app.state.codes = {}
-        secret = os.environ.get("SMS_WEBHOOK_SECRET")
+        secret = os.environ.get("SMS_TRAFFIC_WEBHOOK_SECRET")
         if secret:
             # The platform is given https://your.host/sms/statuses/SECRET. It tells of every status at once; without
             # it, wait_for asks. An access log would show the secret: --no-access-log, or webhooks.AccessLogFilter.

@@ -160,7 +160,7 @@ class SessionReception:
 
         ::
 
-            app.mount("/sms", sms.webhooks(secret=os.environ["SMS_WEBHOOK_SECRET"]))
+            app.mount("/sms", sms.webhooks(secret=os.environ["SMS_TRAFFIC_WEBHOOK_SECRET"]))
 
         Args:
             secret: the last part of the path, or ``?secret=``; 22 URL-safe characters or more. ``None`` only where

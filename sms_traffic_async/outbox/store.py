@@ -379,10 +379,7 @@ class Store(Protocol):
         ...
 
     async def next_due(self, via: str) -> float | None:
-        """Seconds until ``claim`` would find something; 0.0 for now, ``None`` where nothing waits for its time.
-
-        What another protocol has begun is not for this one.
-        """
+        """Seconds until ``claim`` by this protocol would find something; 0.0 for now, ``None`` where nothing waits."""
         ...
 
     def listen(self, heard: Callable[[], None]) -> None:

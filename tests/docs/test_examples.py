@@ -57,7 +57,7 @@ async def test_block(source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("SMS_TRAFFIC_API_KEY", sandbox.api_key)
         monkeypatch.setenv("SMS_TRAFFIC_NODES", ",".join(sandbox.urls))
-        monkeypatch.setenv("SMS_WEBHOOK_SECRET", "kN0t-a-secret_of-anybody")
+        monkeypatch.setenv("SMS_TRAFFIC_WEBHOOK_SECRET", "kN0t-a-secret_of-anybody")
         names: dict[str, Any] = {"__name__": "example"}
         await asyncio.to_thread(exec, compile(source, "example", "exec"), names)  # a thread: some of it is synchronous
         async with asyncio.timeout(20):

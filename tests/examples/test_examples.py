@@ -50,7 +50,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         "PYTHONWARNINGS": "error",
         "SMS_TRAFFIC_API_KEY": sandbox.api_key,
         "SMS_TRAFFIC_NODES": ",".join(sandbox.urls),
-        "SMS_WEBHOOK_SECRET": SECRET,
+        "SMS_TRAFFIC_WEBHOOK_SECRET": SECRET,
     }
 
 
