@@ -37,8 +37,8 @@ class Tray:
     ) -> None:
         self.accepted: list[tuple[Message, int, Submission]] = []
         self.is_closed: bool = False
-        self.take = take
-        self.refuse = refuse
+        self.take: Callable[[], None] = take
+        self.refuse: Callable[[Message, int, SendError | InvalidMessage], None] = refuse
 
 
 class Poster(Protocol):

@@ -119,7 +119,7 @@ class Delivery(UnkeyedDelivery[SendAnswer]):
             one_of_them = self._shared and describe(last.code).scope == "recipient"
             if one_of_them or (self._isolate and last.code in BAD_NUMBER):
                 self.spoilt = last.detail
-                self.description = last.detail.message
+                self.description: str = last.detail.message
         return self.spoilt is not None
 
 

@@ -87,7 +87,7 @@ class Record(SendRecord[Labelled]):
 
     def assume(self, at: float) -> None:
         """An earlier process made an attempt for the same request, which ended then and may have been taken."""
-        self.last_maybe = at
+        self.last_maybe: float | None = at
 
     def close(self, indexes: Collection[int]) -> None:
         """These are not asked about any more: what is open of them is unknown."""

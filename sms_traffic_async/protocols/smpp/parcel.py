@@ -76,6 +76,14 @@ class Parcel:
         "waiter",
     )
 
+    settled: bool
+    rests: bool
+    flying: int
+    repeats: int
+    lane: int
+    node: str
+    first_written: float
+    last_written: float
     nodes: tuple[str, ...] = ()
     refusal: int = 0
     """The latest status other than ESME_ROK; 0 for none."""
@@ -121,20 +129,20 @@ class Parcel:
         expires_at: float,
         resend: bool,
     ) -> None:
-        self.waiter = waiter
-        self.number = number
-        self.key = key
-        self.to = to
-        self.bodies = bodies
-        self.encoding = encoding
+        self.waiter: asyncio.Future[Submission] | Tray = waiter
+        self.number: int = number
+        self.key: str = key
+        self.to: str = to
+        self.bodies: tuple[bytes, ...] = bodies
+        self.encoding: str = encoding
         self.count: int = len(bodies)
         self.pending: int = self.count
-        self.reference = reference
-        self.put_at = put_at
-        self.deadline = deadline
-        self.expires_at = expires_at
+        self.reference: int | None = reference
+        self.put_at: float = put_at
+        self.deadline: float = deadline
+        self.expires_at: float = expires_at
         self.until: float = deadline if deadline < expires_at else expires_at  # noqa: FURB136 - a call costs
-        self.resend = resend
+        self.resend: bool = resend
         self._interrupted = interrupted
         # Read for every message: CPython finds what stands on the class several times as slowly as a slot.
         self.ids: dict[int, str] | None = None
